@@ -46,7 +46,8 @@ RUNTIME = Path(tempfile.gettempdir()) / f"tocsin-pg-{os.geteuid()}"
 @contextlib.contextmanager
 def _one_start_at_a_time() -> Iterator[None]:
     """Workers take turns: as root, the first start makes an operating system's user and widens folders."""
-    (RUNTIME / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    RUNTIME.mkdir(mode=0o700, exist_ok=True)  # with any other mode the library looks elsewhere
+    (RUNTIME / "python_PostgresServer").mkdir(exist_ok=True)
     with (RUNTIME / "start.lock").open("w") as file, pytest.MonkeyPatch.context() as patch:
         fcntl.flock(file, fcntl.LOCK_EX)
         patch.setenv("XDG_RUNTIME_DIR", str(RUNTIME))
