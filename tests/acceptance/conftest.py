@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,19 +32,3 @@ def server(tocsin_home: Home, sink: SmtpSink) -> Iterator[TocsinServer]:
     """
     with TocsinServer(tocsin_home, service="claudex", sink=sink) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def program() -> Callable[[str], str]:
-    """Path of an installed program; skips the test, or fails it under TOCSIN_TEST_REQUIRE_ALL=1, when it is missing."""
-
-    def find(name: str) -> str:
-        path = shutil.which(name)
-        if path is not None:
-            return path
-        reason = f"{name} is not installed (Debian package of that name); this test needs the real program"
-        if os.environ.get("TOCSIN_TEST_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-    return find
