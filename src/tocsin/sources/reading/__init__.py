@@ -1,0 +1,1 @@
+"""What the formats share; a format imports this, never another format."""
