@@ -1,0 +1,107 @@
+"""What is owed when: both ladders, stale acknowledgements, hand-overs nobody accepted (RULES.md *Two clocks*).
+
+An incident needs one armed timer, whatever waits on it: `next_due`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from tocsin.domain.incident import Incident
+from tocsin.domain.policy import Calendar, Policy, Rung, Wait
+
+
+class Owed(IntEnum):
+    """What time alone can make due, in the order it is done when several are due together."""
+
+    VOID = 1
+    STALE = 2
+    LADDER = 3
+    RESOLUTION = 4
+    OFFER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """A ladder started at an instant; its steps are the rungs, then the whole ladder again and again.
+
+    Args:
+        start: the anchor its clock counts from.
+        rungs: its steps.
+        repeat_every: interval of the repeats; None when it ends with its last rung.
+        calendar: for rungs that wait for a business day.
+    """
+
+    start: datetime
+    rungs: tuple[Rung, ...]
+    repeat_every: timedelta | None
+    calendar: Calendar
+
+    def step_at(self, step: int) -> datetime | None:
+        """When a step (counted from 0) is due; None when there is no such step."""
+        if step < len(self.rungs):
+            after = self.rungs[step].after
+            return self.calendar.next_business_day(self.start) if isinstance(after, Wait) else self.start + after
+        if self.repeat_every is None or not self.rungs:
+            return None
+        last = self.step_at(len(self.rungs) - 1)
+        return None if last is None else last + (step - len(self.rungs) + 1) * self.repeat_every
+
+    def step(self, step: int) -> Rung:
+        """What a step does; a repeat pages every level of the ladder together."""
+        if step < len(self.rungs):
+            return self.rungs[step]
+        paged = sorted({level for rung in self.rungs for level in rung.page})
+        return Rung(self.rungs[-1].after, page=tuple(paged), channels=self.rungs[-1].channels)
+
+    def taken_by(self, step: int, at: datetime) -> int:
+        """How many steps are taken once everything due by `at` is, having taken `step` before."""
+        while (due_at := self.step_at(step)) is not None and due_at <= at:
+            step += 1
+        return step
+
+
+def first_ladder(incident: Incident, policy: Policy) -> Ladder:
+    """The ladder climbed while nobody has acknowledged."""
+    timings = policy.timings[incident.severity]
+    return Ladder(incident.climb_from, timings.unacknowledged, timings.repeat_every, policy.calendar)
+
+
+def resolution_ladder(incident: Incident, policy: Policy) -> Ladder:
+    """The ladder climbed while somebody has it and it is not resolved."""
+    return Ladder(incident.anchor_at, policy.timings[incident.severity].acknowledged, None, policy.calendar)
+
+
+def owed(incident: Incident, policy: Policy) -> Iterator[tuple[datetime, Owed]]:
+    """Everything time will make due if nothing else happens: instant and kind, unordered."""
+    if not incident.is_open:
+        return
+    timings = policy.timings[incident.severity]
+    if incident.is_acknowledged:
+        if incident.stale_at is not None:
+            yield incident.stale_at + timings.void_after, Owed.VOID
+        elif timings.stale_after is not None:
+            yield incident.last_human_at + timings.stale_after, Owed.STALE
+        resolution_at = resolution_ladder(incident, policy).step_at(incident.resolution_rung)
+        if resolution_at is not None:
+            yield resolution_at, Owed.RESOLUTION
+    elif incident.held_at is None:
+        climb_at = first_ladder(incident, policy).step_at(incident.rung)
+        if climb_at is not None:
+            yield climb_at, Owed.LADDER
+    for offer in incident.offers:
+        if not offer.expired:
+            yield offer.at + policy.offer_within, Owed.OFFER
+
+
+def due(incident: Incident, policy: Policy, at: datetime) -> tuple[Owed, ...]:
+    """What is owed at an instant, in the order it is to be done."""
+    return tuple(sorted({kind for owed_at, kind in owed(incident, policy) if owed_at <= at}))
+
+
+def next_due(incident: Incident, policy: Policy) -> datetime | None:
+    """When to look again; None when time alone will change nothing."""
+    return min((owed_at for owed_at, _kind in owed(incident, policy)), default=None)
