@@ -129,12 +129,12 @@ def check_storable(parsed: Parsed | None) -> None:
 
 
 sources = st.sampled_from(sorted(REGISTRY))
+texts = st.text(st.characters(codec=None), max_size=5)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
-texts = st.text(st.characters(codec=None), max_size=5)
 alerts = st.fixed_dictionaries(
     {"labels": st.dictionaries(texts, texts | json_values, max_size=3) | json_values},
     optional={
