@@ -18,7 +18,12 @@ SOURCE = ROOT / "src" / "tocsin"
 
 # Where everything is caught on purpose, as "file:function", with the reason. Each is a boundary where an error that
 # nobody foresaw is turned into something a person sees; anywhere else, name the error.
-ERROR_BOUNDARIES: dict[str, str] = {}
+ERROR_BOUNDARIES: dict[str, str] = {
+    "__main__.py:guarded": "the end of the command line: a sentence and an exit code instead of a traceback",
+    "application/intake.py:_store": "a delivery that cannot be stored is answered by itself; its neighbours are kept",
+    "db/sqlite.py:_one": "one piece of work in a group commit fails alone; its error is handed to whoever waits for it",
+    "web/edge.py:__call__": "the end of a request: problem+json with a reference into the log instead of a bare 500",
+}
 
 # What would let the outside into the core: the time, chance, the machine.
 IMPURE = {
