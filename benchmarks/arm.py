@@ -1,0 +1,123 @@
+"""Arms many incidents' timers: the same decisions and the same store as ever, only many to a transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from benchmarks.systems import SERVICE
+from tocsin.application.handle import roster
+from tocsin.application.ports import Database, Transaction
+from tocsin.db.clock import SteadyClock, boot_seconds
+from tocsin.db.postgres import PostgresDatabase
+from tocsin.db.sqlite import SqliteDatabase
+from tocsin.demo.tocsin_server import Home
+from tocsin.domain.commands import Declare
+from tocsin.domain.decide import decide
+from tocsin.domain.escalation import next_due
+from tocsin.domain.events import Declared, Event
+from tocsin.domain.incident import Incident, fold
+from tocsin.domain.people import Roster
+from tocsin.domain.policy import Policy
+from tocsin.domain.severity import Severity
+from tocsin.procedures.loader import load
+from tocsin.settings import Settings
+
+PER_TRANSACTION = 2_000
+Armed = tuple[Incident, tuple[Event, ...], datetime | None]
+
+
+def arm(home: Home, *, due: int, over: float, resting: int, begins_in: float) -> dict[str, datetime]:
+    """Declare incidents in a home that is not being served; nobody is paged for having declared them.
+
+    Args:
+        home: laid out, its procedures applied.
+        due: how many owe their second level a page soon, evenly spread.
+        over: seconds over which they do.
+        resting: how many more are armed for much later.
+        begins_in: seconds from the end of arming until the first is due.
+
+    Returns:
+        When each of the first kind owes its page, by incident id.
+    """
+    procedures = load(home.path / "procedures")
+    with contextlib.closing(_database(home)) as database:
+        people = database.read(lambda transaction: roster(transaction, procedures, SERVICE, database.now()))
+        writer = _Writer(database, procedures.policy, people)
+        writer.rest(resting)
+        return writer.due(due, over, database.now() + timedelta(seconds=begins_in))
+
+
+def _database(home: Home) -> Database:
+    settings = Settings.from_environment(home.env)
+    if settings.is_sqlite:
+        return SqliteDatabase(settings.database_file, SteadyClock())
+    return PostgresDatabase(settings.database_url or "", boot_seconds)
+
+
+class _Writer:
+    def __init__(self, database: Database, policy: Policy, people: Roster) -> None:
+        self._database = database
+        self._policy = policy
+        self._people = people
+
+    def rest(self, count: int) -> None:
+        """Arm incidents that owe nothing for an hour: one is decided, the others are its like under other names."""
+        events = decide(None, self._command(Severity.MEDIUM, "resting-1", self._database.now()))
+        pattern, declared = fold(events), events[0]
+        if not isinstance(declared, Declared):
+            raise TypeError("An incident's first event is that it was declared.")
+        due_at = next_due(pattern, self._policy)
+
+        def like(number: int) -> Armed:
+            own, group = f"{declared.id}-{number}", f"resting-{number}"
+            renamed = replace(declared, id=own, group=group)
+            return replace(pattern, id=own, group=group), (renamed, *events[1:]), due_at
+
+        if like(2)[0] != fold(like(2)[1]):
+            raise ValueError("An incident under another name is no longer the fold of its events; decide each one.")
+        self._store(like(number) for number in range(2, count + 2))
+
+    def due(self, count: int, over: float, first: datetime) -> dict[str, datetime]:
+        """Arm incidents that owe their second level a page soon. Returns when each does, by id."""
+        waits = self._policy.timings[Severity.HIGH].unacknowledged[1].after
+        if not isinstance(waits, timedelta):
+            raise TypeError("The second step of HIGH must wait a fixed time for this benchmark.")
+        owed: dict[str, datetime] = {}
+
+        def each() -> Iterator[Armed]:
+            for number in range(count):
+                at = first - waits + timedelta(seconds=over * number / count)
+                events = decide(None, self._command(Severity.HIGH, f"due-{number}", at))
+                incident = fold(events)
+                owed[incident.id] = at + waits
+                yield incident, events, next_due(incident, self._policy)
+
+        self._store(each())
+        return owed
+
+    def _command(self, severity: Severity, name: str, at: datetime) -> Declare:
+        return Declare(
+            at=at,
+            policy=self._policy,
+            roster=self._people,
+            id=f"INC-{at:%Y%m%d-%H%M%S}-{name.rpartition('-')[2]}",
+            title=f"Armed {name}",
+            service=SERVICE,
+            group=name,
+            severity=severity,
+            origin="person",
+        )
+
+    def _store(self, armed: Iterator[Armed]) -> None:
+        while batch := list(itertools.islice(armed, PER_TRANSACTION)):
+            self._database.transact(partial(_append_all, batch))
+
+
+def _append_all(batch: list[Armed], transaction: Transaction) -> None:
+    for incident, events, due_at in batch:
+        transaction.incidents.append(incident, events, due_at)
