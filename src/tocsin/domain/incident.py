@@ -1,4 +1,4 @@
-"""An incident as the fold of its events: the frozen state, and `evolve`, which never refuses and never looks at a clock."""
+"""An incident as the fold of its events: the frozen state, and `evolve`, which refuses nothing and asks no clock."""
 
 from __future__ import annotations
 
@@ -52,9 +52,12 @@ class Incident:
         resolution_rung: steps of the resolution ladder taken.
         round: number of the newest round.
         episode: the first round of the present climb; links of earlier rounds no longer acknowledge.
+        last_human_at: when a person last did anything; an acknowledgement goes stale from here.
         level: the highest level paged since the anchor.
-        levels_paged: every level paged since the anchor.
+        levels_paged: every level paged since the anchor, by its own people or by those it fell through to.
         stale_at: when whoever acknowledged was paged again for being silent; None when they were not.
+        acknowledged_by: who has it; empty when nobody does.
+        acknowledged_at: since when somebody has it; a hand-over does not change it.
         held_at: since when the first ladder waits because every alert has cleared.
         unreachable: pairs of round and level given up on.
         told: everyone who was paged or posted, in order.
@@ -150,14 +153,39 @@ def fold(events: Iterable[ev.Event]) -> Incident:
     return incident
 
 
+def after(incident: Incident, happened: Iterable[ev.Event]) -> Incident:
+    """The state of a declared incident after some more events, in order."""
+    for event in happened:
+        incident = evolve(incident, event)
+    return incident
+
+
 def evolve(incident: Incident | None, event: ev.Event) -> Incident:
-    """The state after one more event. Only `Declared` takes no incident."""
+    """The state after one more event.
+
+    Raises:
+        ValueError: there is no incident yet and the event is not `Declared`.
+    """
     if isinstance(event, ev.Declared):
         return _declared(event)
-    assert incident is not None, "the first event of a log is Declared"
+    if incident is None:
+        raise ValueError("The first event of an incident is Declared.")
     changed = _FOLDS[type(event)](incident, event)
-    human = event.at if event.actor.person else incident.last_human_at
-    return replace(changed, seq=incident.seq + 1, updated_at=event.at, last_human_at=human)
+    if _is_human(event):
+        changed = _awake(changed, event.at)
+    return replace(changed, seq=incident.seq + 1, updated_at=event.at)
+
+
+def _is_human(event: ev.Event) -> bool:
+    """Whether a person did this. A round is not a deed, whoever's command it was opened with."""
+    by_person = event.actor.person is not None and not isinstance(event, ev.RoundOpened)
+    return by_person or isinstance(event, ev.Acknowledged)
+
+
+def _awake(incident: Incident, at: datetime) -> Incident:
+    """Somebody is at work: the silence starts anew, and the question whether anybody is still there is answered."""
+    unanswered = tuple(item for item in incident.unanswered if item.cause is not ev.Cause.STALE)
+    return replace(incident, last_human_at=at, stale_at=None, unanswered=unanswered)
 
 
 def _declared(event: ev.Declared) -> Incident:
@@ -188,7 +216,8 @@ def _attached(incident: Incident, event: ev.AlertsAttached) -> Incident:
     if incident.firing == 0 and incident.alerts > 0:
         refires = (*refires, event.at)
     last = incident.alerts_posted_at
-    owed = incident.is_acknowledged and (last is None or event.at - last >= POST_EVERY) and not incident.flapping
+    listens = incident.is_open and incident.is_acknowledged and not incident.flapping
+    owed = listens and (last is None or event.at - last >= POST_EVERY)
     return replace(
         incident,
         firing=incident.firing + event.new + event.refired,
@@ -214,7 +243,7 @@ def _flapping(incident: Incident, _event: ev.FlappingMarked) -> Incident:
 
 def _round_opened(incident: Incident, event: ev.RoundOpened) -> Incident:
     persons = tuple(dict.fromkeys(target.person for target in event.targets))
-    levels = tuple(target.level for target in event.targets if target.level)
+    levels = {*event.levels, *(target.level for target in event.targets if target.level)}
     opened = OpenRound(event.round, event.cause, persons)
     changed = replace(
         incident,
@@ -241,7 +270,7 @@ def _acknowledged(incident: Incident, event: ev.Acknowledged) -> Incident:
     return replace(
         changed,
         acknowledged_by=event.person,
-        acknowledged_at=event.at,
+        acknowledged_at=incident.acknowledged_at or event.at,
         first_acknowledged_at=incident.first_acknowledged_at or event.at,
         held_at=None,
     )

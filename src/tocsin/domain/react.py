@@ -1,7 +1,8 @@
-"""`react`: what an event obliges the outside to do. The application commits these with the event; the engine acts on them."""
+"""`react`: what an event obliges the outside to do; committed together with the event, acted on by the engine."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,7 @@ class Topic(StrEnum):
     JOINED = "joined"
     ROLE = "role"
     ALL_CLEAR = "all-clear"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +68,46 @@ def react(before: Incident | None, after: Incident, event: ev.Event) -> tuple[Ef
         before: the incident the event was decided on; None for a declaration.
         after: the incident with the event folded in.
         event: what happened.
+
+    Returns:
+        First the rounds this ends, then what is to be sent.
     """
+    if before is None:
+        return ()
+    ended = tuple(number for number in before.open_rounds if number not in after.open_rounds)
+    stops = (StopPages(ended),) if ended else ()
+    return (*stops, *_sends(before, after, event))
+
+
+def _sends(before: Incident, after: Incident, event: ev.Event) -> tuple[Effect, ...]:
     match event:
         case ev.RoundOpened():
             return _opened(event)
-        case ev.Acknowledged():
-            others = _others(after, event.person) if event.taken else ()
-            return (StopPages(event.rounds), *_tell(Topic.TAKEN, others, after))
-        case ev.AlertsCleared(held=True):
-            return (StopPages(before.open_rounds if before else ()),)
-        case ev.AlertsAttached() if after.alerts_posted_at == event.at:
+        case ev.Acknowledged(taken=True):
+            return _tell(Topic.TAKEN, (told for told in after.told if told != event.person), after)
+        case ev.AlertsAttached() if after.alerts_posted_at != before.alerts_posted_at:
             return _tell(Topic.JOINED, (after.acknowledged_by,), after)
-        case ev.Declined():
+        case ev.Declined() if after.open_rounds:
             return (StopPages(after.open_rounds, event.person),)
         case ev.RoleAssigned():
-            people = [person for person in (event.person, event.was) if person and person != event.actor.person]
-            return _tell(Topic.ROLE, tuple(people), after)
+            people = dict.fromkeys((event.person, event.was))
+            return _tell(Topic.ROLE, (person for person in people if person not in {"", event.actor.person}), after)
         case ev.Resolved() | ev.Closed():
-            return (StopPages(before.open_rounds if before else ()), *_tell(Topic.ALL_CLEAR, after.told, after))
+            return _tell(Topic.ALL_CLEAR, after.told, after)
         case _:
             return ()
 
 
 def _opened(event: ev.RoundOpened) -> tuple[Effect, ...]:
-    pages = [
-        SendPage(topic, event.round, target.level, target.person, way.channel, event.at + timedelta(seconds=way.after_s))
+    return tuple(
+        SendPage(
+            topic, event.round, target.level, target.person, way.channel, event.at + timedelta(seconds=way.after_s)
+        )
         for topic, targets in ((Topic.PAGE, event.targets), (Topic.POSTED, event.posts))
         for target in targets
         for way in target.ways
-    ]
-    return tuple(pages)
+    )
 
 
-def _others(incident: Incident, person: str) -> tuple[str, ...]:
-    return tuple(told for told in incident.told if told != person)
-
-
-def _tell(topic: Topic, people: tuple[str, ...], incident: Incident) -> tuple[Effect, ...]:
+def _tell(topic: Topic, people: Iterable[str], incident: Incident) -> tuple[Effect, ...]:
     return tuple(Tell(topic, person, incident.round) for person in people)

@@ -1,0 +1,3 @@
+"""Tocsin: incident response that runs your procedures."""
+
+__version__ = "0.1.0"

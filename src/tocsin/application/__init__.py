@@ -1,0 +1,1 @@
+"""The use cases: the pure core between ports, one transaction a decision."""

@@ -1,0 +1,108 @@
+"""What every use case is handed: where things are kept, what time it is, which procedures hold."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tocsin.application.ports import Database, Transaction
+from tocsin.domain.errors import UnavailableError
+from tocsin.domain.procedures import Procedures
+
+Compile = Callable[[bytes, str], Procedures]
+
+
+class Shelf:
+    """The versions of the procedures this process has looked at; the pointer to the active one is in the database.
+
+    Args:
+        compile_version: turns a kept version's bytes and its hash into procedures.
+    """
+
+    def __init__(self, compile_version: Compile) -> None:
+        self._compile = compile_version
+        self._versions: dict[str, Procedures] = {}
+
+    def version(self, transaction: Transaction, version: str) -> Procedures:
+        """The procedures an incident is bound to.
+
+        Raises:
+            UnavailableError: the database does not have that version.
+        """
+        known = self._versions.get(version)
+        if known is None:
+            data = transaction.accounts.procedures(version)
+            if data is None:
+                raise UnavailableError(
+                    f"The procedures version {version[:12] or '(none)'} is not in the database. "
+                    "Apply some first: tocsin apply DIR. Nothing was lost."
+                )
+            known = self._versions[version] = self._compile(data, version)
+        return known
+
+    def rehearse(self, data: bytes, version: str) -> Procedures:
+        """Compile a document that is not kept yet; raises what is wrong with it."""
+        return self._compile(data, version)
+
+    def active(self, transaction: Transaction) -> Procedures:
+        """The procedures in force now."""
+        return self.version(transaction, transaction.accounts.active_version())
+
+
+class Bell:
+    """Wakes whoever waits for work: rung after every commit that may have left some."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rings = 0
+
+    @property
+    def rings(self) -> int:
+        """How often it was rung; hand it to `wait` to miss none."""
+        return self._rings
+
+    def ring(self) -> None:
+        """Wake everybody."""
+        with self._condition:
+            self._rings += 1
+            self._condition.notify_all()
+
+    def wait(self, heard: int, seconds: float) -> int:
+        """Wait for a ring after the first `heard`, or until `seconds` have passed; how often it was rung by then."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._rings != heard, seconds)
+            return self._rings
+
+
+def no_crash(_point: str) -> None:
+    """What a crash point does outside tests: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One running Tocsin, as the use cases see it.
+
+    Args:
+        database: where everything is kept.
+        shelf: procedures by version.
+        link_key: secret that signs acknowledge links.
+        public_url: how people reach the pages; without a trailing slash. Empty: the procedures' own.
+        node: name of this process among its peers.
+        bell: rung after commits that leave work.
+        crash: called with the name of each named crash point (`TOCSIN_CRASH_AT`).
+        facts: what doctor shows of the installation.
+    """
+
+    database: Database
+    shelf: Shelf
+    link_key: bytes
+    public_url: str = ""
+    node: str = "local"
+    bell: Bell = field(default_factory=Bell)
+    crash: Callable[[str], None] = no_crash
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def base_url(self, procedures: Procedures) -> str:
+        """Where people reach the pages."""
+        return (self.public_url or procedures.site.public_url).rstrip("/")

@@ -1,0 +1,175 @@
+"""Getting a page out: claim, write, send, settle; each database step is one short transaction, none is open in a send.
+
+A claim is a lease with a fence. If the process dies after the claim, the lease runs out and the page is sent again; a
+result counts only with the fence it was claimed under.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tocsin.application.app import Application
+from tocsin.application.handle import carry_out, facts, intent
+from tocsin.application.links import link
+from tocsin.application.messages import Background, write, write_test
+from tocsin.application.ports import Channel, ChannelError, Message, Receipt, Transaction
+from tocsin.application.records import Page, PageState
+from tocsin.domain import commands as cmd
+from tocsin.domain.ahead import ahead
+from tocsin.domain.events import RoundOpened
+from tocsin.domain.incident import Incident
+from tocsin.domain.react import SendPage, Topic
+
+LEASE = timedelta(seconds=10)
+SEND_DEADLINE_S = 8.0
+"""Shorter than the lease: whoever still sends when its lease runs out has given up before another starts."""
+
+RETRIES = tuple(timedelta(seconds=s) for s in (5, 10, 15, 30, 60, 120, 300, 300, 300, 300, 600, 600))
+"""Waits before the second, third, … attempt of a page that failed for the moment."""
+
+GIVE_UP_LEVEL_AFTER = 3
+"""Failed attempts after which the next level is paged, while this one goes on being tried."""
+
+_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one send."""
+
+    page: Page
+    state: PageState
+
+
+def claim(app: Application, channel: str, limit: int) -> list[Page]:
+    """Take due pages of a channel under a lease.
+
+    Args:
+        app: the application.
+        channel: whose pages.
+        limit: how many at the most; no more than can be started at once.
+
+    Raises:
+        UnavailableError: the database is out of reach; nothing was claimed.
+    """
+    now = app.database.now()
+    pages = app.database.transact(lambda tx: tx.pages.claim(channel, now, app.node, now + LEASE, limit))
+    if pages:
+        app.crash("page.after_claim")
+    return pages
+
+
+def deliver(app: Application, channels: Mapping[str, Channel], page: Page) -> Outcome | None:
+    """Send one claimed page and record the result; None when it was no longer wanted or no longer ours."""
+    message = app.database.transact(lambda tx: _prepare(app, tx, page))
+    if message is None:
+        return None
+    receipt, failure = _send(channels, page, message)
+    app.crash("page.after_send")
+    outcome = app.database.transact(lambda tx: _settle(app, tx, page, receipt, failure))
+    app.bell.ring()
+    return outcome
+
+
+def fail(app: Application, page: Page, detail: str) -> None:
+    """Record that a claimed page could not be written or sent, so that the next way is tried."""
+    failure = ChannelError(detail)
+    app.database.transact(lambda tx: _settle(app, tx, page, None, failure))
+
+
+def _send(
+    channels: Mapping[str, Channel], page: Page, message: Message | ChannelError
+) -> tuple[Receipt | None, ChannelError | None]:
+    if isinstance(message, ChannelError):
+        return None, message
+    channel = channels.get(page.channel)
+    if channel is None:
+        return None, ChannelError(f"There is no channel named {page.channel} on this node.", permanent=True)
+    try:
+        return channel.send(message, SEND_DEADLINE_S), None
+    except ChannelError as failure:
+        return None, failure
+
+
+def _prepare(app: Application, transaction: Transaction, page: Page) -> Message | ChannelError | None:
+    """Look once more right before the send, then write the message; None when it must not be sent."""
+    current = transaction.pages.claimed(page)
+    if current is None:
+        return None
+    if current.superseded_by:
+        transaction.pages.settle(current, PageState.SUPERSEDED, app.database.now(), "", "")
+        return None
+    procedures = app.shelf.active(transaction)
+    person = procedures.people.get(page.person)
+    contact = person.reached_by(page.channel) if person else None
+    if person is None or contact is None:
+        return ChannelError(f"{page.person} has no {page.channel} contact any more.", permanent=True)
+    if page.topic is Topic.TEST:
+        return write_test(page.id, person, contact, app.base_url(procedures))
+    incident = transaction.incidents.load(page.incident_id)
+    assert incident is not None, "a page is stored with its incident"
+    return write(page, person, contact, background(app, transaction, incident, page))
+
+
+def background(app: Application, transaction: Transaction, incident: Incident, page: Page) -> Background:
+    """What a message about this page is written from."""
+    known = facts(app, transaction, incident)
+    procedures = app.shelf.active(transaction)
+    base_url = app.base_url(procedures)
+    coming = ahead(incident, known.policy, known.roster, 1)
+    return Background(
+        incident=incident,
+        opened=_opened(transaction, page),
+        names={person.id: person.name for person in procedures.people.values()},
+        ahead=coming[0] if coming else None,
+        policy=known.policy,
+        base_url=base_url,
+        link=link(app, base_url, page.id),
+    )
+
+
+def _opened(transaction: Transaction, page: Page) -> RoundOpened | None:
+    event = transaction.incidents.event(page.incident_id, page.seq)
+    return event if isinstance(event, RoundOpened) else None
+
+
+def _settle(
+    app: Application, transaction: Transaction, page: Page, receipt: Receipt | None, failure: ChannelError | None
+) -> Outcome | None:
+    app.crash("page.before_result")
+    now = app.database.now()
+    if receipt is not None:
+        state = PageState.DELIVERED if receipt.delivered else PageState.ACCEPTED
+        held = transaction.pages.settle(page, state, now, "", receipt.provider_id[:_ERROR])
+        return Outcome(page, state) if held else None
+    assert failure is not None, "a send has a receipt or a failure"
+    last = failure.permanent or page.attempt > len(RETRIES)
+    state = PageState.EXHAUSTED if last else PageState.FAILED
+    if not transaction.pages.settle(page, state, now, failure.detail[:_ERROR], ""):
+        return None
+    if page.topic is not Topic.TEST:
+        _fall_back(app, transaction, page, last=last)
+    return Outcome(page, state)
+
+
+def _fall_back(app: Application, transaction: Transaction, page: Page, *, last: bool) -> None:
+    """After a failure: try again, hasten the person's next channel, and give up on the level when nothing is left."""
+    incident = transaction.incidents.load(page.incident_id)
+    assert incident is not None, "a page is stored with its incident"
+    known = facts(app, transaction, incident)
+    wanted = not page.urgent or page.round in incident.open_rounds
+    if not last and wanted:
+        send_at = known.at + RETRIES[page.attempt - 1]
+        send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
+        transaction.pages.plan([intent(incident, send, known.at, page.attempt + 1, seq=page.seq)])
+    if not page.urgent or not wanted:
+        return
+    transaction.pages.hasten(page, known.at)
+    given_up = last or page.attempt >= GIVE_UP_LEVEL_AFTER
+    if given_up and not transaction.pages.live(page.incident_id, page.round, page.level):
+        command = cmd.GiveUpLevel(
+            at=known.at, policy=known.policy, roster=known.roster, round=page.round, level=page.level
+        )
+        carry_out(transaction, incident, command)

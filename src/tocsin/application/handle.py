@@ -1,0 +1,199 @@
+"""★ The loop: decide → evolve → react, and everything that follows from it in ONE transaction.
+
+Whoever changes an incident comes through here: people, alerts and the clock alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.application.app import Application
+from tocsin.application.ports import Transaction
+from tocsin.application.records import Page
+from tocsin.domain.commands import Command
+from tocsin.domain.decide import decide
+from tocsin.domain.errors import NotFoundError
+from tocsin.domain.escalation import next_due
+from tocsin.domain.incident import Incident, evolve
+from tocsin.domain.people import Roster
+from tocsin.domain.policy import Policy
+from tocsin.domain.procedures import Procedures
+from tocsin.domain.react import Effect, SendPage, StopPages, Tell, Topic, react
+from tocsin.domain.schedules import on_call
+
+POST_LANE = 4
+"""Posts go behind every page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a command needs to know beyond what was asked.
+
+    Args:
+        at: the instant of the decision, never before the incident's newest event.
+        policy: the timings the incident is bound to.
+        roster: who could be told right now.
+    """
+
+    at: datetime
+    policy: Policy
+    roster: Roster
+
+
+def roster(transaction: Transaction, procedures: Procedures, service: str, at: datetime) -> Roster:
+    """Who is on call for a service at an instant, overrides included; read live for every decision."""
+    overrides = transaction.accounts.overrides()
+    known = procedures.service(service, "")
+    levels = {}
+    for level, schedules in known.staffing.items():
+        names = dict.fromkeys(
+            person
+            for name in schedules
+            if name in procedures.schedules
+            for person in on_call(procedures.schedules[name], at, overrides)
+        )
+        levels[level] = tuple(procedures.people[name] for name in names if name in procedures.people)
+    return Roster(levels=levels, people=procedures.people)
+
+
+def facts(app: Application, transaction: Transaction, incident: Incident) -> Facts:
+    """The facts for a decision on an incident: bound timings, live people (RULES.md *Identity and procedures*)."""
+    at = max(app.database.now(), incident.updated_at)
+    bound = app.shelf.version(transaction, incident.procedures)
+    live = app.shelf.active(transaction)
+    return Facts(at, bound.policy, roster(transaction, live, incident.service, at))
+
+
+def found(transaction: Transaction, incident_id: str) -> Incident:
+    """The incident, locked.
+
+    Raises:
+        NotFoundError: there is none of that id.
+    """
+    incident = transaction.incidents.load(incident_id)
+    if incident is None:
+        raise NotFoundError(f"There is no incident {incident_id}.")
+    return incident
+
+
+def change(app: Application, incident_id: str, command: Callable[[Facts, Incident], Command]) -> Incident:
+    """Change one incident in a transaction of its own.
+
+    Args:
+        app: the application.
+        incident_id: which.
+        command: builds the command from the facts and the incident as it stands.
+
+    Raises:
+        NotFoundError: there is no such incident.
+        NotAllowedNowError: the incident's state is in the way.
+        InvalidError: the command is wrong in every state.
+        UnavailableError: the database is out of reach; nothing was changed.
+    """
+
+    def work(transaction: Transaction) -> Incident:
+        incident = found(transaction, incident_id)
+        after = carry_out(transaction, incident, command(facts(app, transaction, incident), incident))
+        app.crash("decide.before_commit")
+        return after
+
+    after = app.database.transact(work)
+    app.crash("decide.after_commit")
+    app.bell.ring()
+    return after
+
+
+def carry_out(transaction: Transaction, incident: Incident | None, command: Command) -> Incident:
+    """Decide, fold, and store events, state, timer and pages in the caller's transaction.
+
+    Args:
+        transaction: the caller's; `incident` was loaded in it.
+        incident: as it stands; None when the command declares it.
+        command: what is asked.
+
+    Returns:
+        The incident afterwards; unchanged when nothing happened.
+
+    Raises:
+        NotAllowedNowError, InvalidError: as `decide`.
+    """
+    events = decide(incident, command)
+    if not events:
+        assert incident is not None, "declaring always has events"
+        transaction.incidents.rearm(incident.id, next_due(incident, command.policy))
+        return incident
+    after, steps = incident, []
+    for event in events:
+        before, after = after, evolve(after, event)
+        steps.append((before, after, event))
+    assert after is not None, "there was at least one event"
+    transaction.incidents.append(after, events, next_due(after, command.policy))
+    for before, folded, event in steps:
+        _carry_effects(transaction, folded, react(before, folded, event), command)
+    if incident is not None and incident.is_open and not after.is_open:
+        transaction.alerts.end(after.id, firing_too=not after.closed_as)
+    return after
+
+
+def _carry_effects(transaction: Transaction, after: Incident, effects: tuple[Effect, ...], command: Command) -> None:
+    """Stops before plans: what an event plans must not be stopped by that same event."""
+    for stop in effects:
+        if isinstance(stop, StopPages):
+            transaction.pages.stop(after.id, stop.rounds, stop.person, after.seq)
+    planned = [page for effect in effects if (page := _planned(after, effect, command)) is not None]
+    if planned:
+        transaction.pages.plan(planned)
+
+
+def _planned(after: Incident, effect: Effect, command: Command) -> Page | None:
+    match effect:
+        case SendPage():
+            return intent(after, effect, command.at, attempt=1)
+        case Tell():
+            return _post(after, effect, command)
+        case StopPages():
+            return None
+
+
+def intent(incident: Incident, send: SendPage, at: datetime, attempt: int, *, seq: int | None = None) -> Page:
+    """The intent to page, its id derived from its key, so that deciding twice cannot page twice.
+
+    Args:
+        incident: the incident with the event folded in that asks for it.
+        send: whom, how, when.
+        at: when it was intended.
+        attempt: from 1.
+        seq: the event's number, when it is not the incident's newest.
+    """
+    urgent = send.topic is Topic.PAGE
+    event_seq = incident.seq if seq is None else seq
+    key = [incident.id, send.round, send.level, send.person, send.channel, attempt, send.topic.value]
+    if not urgent:
+        key.append(event_seq)
+    digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).hexdigest()
+    return Page(
+        id=f"pg-{digest[:20]}",
+        incident_id=incident.id,
+        seq=event_seq,
+        round=send.round,
+        level=send.level,
+        person=send.person,
+        channel=send.channel,
+        attempt=attempt,
+        topic=send.topic,
+        lane=incident.severity.rank if urgent else POST_LANE,
+        send_at=send.send_at,
+        intended_at=at,
+    )
+
+
+def _post(incident: Incident, tell: Tell, command: Command) -> Page | None:
+    """A quiet message by the person's own quiet channel; nothing for somebody the procedures do not know."""
+    person = command.roster.people.get(tell.person)
+    if person is None or person.reached_by(person.quiet) is None:
+        return None
+    send = SendPage(tell.topic, tell.round, 0, tell.person, person.quiet, command.at)
+    return intent(incident, send, command.at, attempt=1)

@@ -1,0 +1,331 @@
+"""Signals into alerts into incidents, many deliveries in one transaction (RULES.md *Alerts into incidents*)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tocsin.application.app import Application
+from tocsin.application.handle import Facts, carry_out, facts, roster
+from tocsin.application.ports import Transaction
+from tocsin.application.records import AlertRow, Integration, NewAlert
+from tocsin.domain import commands as cmd
+from tocsin.domain.alerts import Signal, fingerprint
+from tocsin.domain.events import Actor
+from tocsin.domain.incident import Incident
+from tocsin.domain.procedures import Procedures, Service
+from tocsin.domain.severity import Severity, from_label
+
+TOUCH_EVERY = timedelta(minutes=1)
+REFUSAL_EVERY = timedelta(minutes=10)
+REFUSED_BYTES = 2048
+_TITLE = 300
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one request of a sender brought."""
+
+    integration: Integration
+    signals: Sequence[Signal]
+
+
+@dataclass(slots=True)
+class _Joining:
+    """What a commit does to the alerts of one incident, or of one group that has none yet."""
+
+    integration: Integration
+    fresh: list[tuple[Signal, bytes]] = field(default_factory=list)
+    refired: int = 0
+    cleared: int = 0
+    fingerprints: list[bytes] = field(default_factory=list)
+    worst: Severity | None = None
+    service: Service | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One transaction's work while it is sorted."""
+
+    now: datetime
+    procedures: Procedures
+    by_group: dict[str, _Joining] = field(default_factory=dict)
+    by_incident: dict[str, _Joining] = field(default_factory=dict)
+    seen: list[tuple[int, datetime, datetime | None]] = field(default_factory=list)
+    changed: list[tuple[int, bool, NewAlert]] = field(default_factory=list)
+
+
+def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Delivery]) -> bool:
+    """Store what senders said and let the incidents it concerns decide.
+
+    Args:
+        app: the application.
+        transaction: everything happens in it, so the sender's 2xx covers the decision too.
+        deliveries: requests in the order they came.
+
+    Returns:
+        Whether anything but a repeat was among them.
+    """
+    senders: dict[str, tuple[Integration, list[Signal]]] = {}
+    for delivery in deliveries:
+        senders.setdefault(delivery.integration.id, (delivery.integration, []))[1].extend(delivery.signals)
+    waiting: dict[str, tuple[Integration, Sequence[Signal]]] = {**senders}
+    changed = False
+    while waiting:
+        batch = _Batch(app.database.now(), app.shelf.active(transaction))
+        left = {key: (who, _sort(transaction, batch, who, signals)) for key, (who, signals) in waiting.items()}
+        waiting = {key: (who, signals) for key, (who, signals) in left.items() if signals}
+        changed = _store(app, transaction, batch) or changed
+    app.crash("ingest.before_commit")
+    return changed
+
+
+def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
+    for group, joining in sorted(batch.by_group.items()):
+        _join_group(app, transaction, batch, group, joining)
+    for incident_id, joining in sorted(batch.by_incident.items()):
+        _join_incident(app, transaction, incident_id, joining)
+    transaction.alerts.seen(batch.seen)
+    transaction.alerts.changed(batch.changed)
+    return bool(batch.by_incident)
+
+
+def _sort(
+    transaction: Transaction, batch: _Batch, integration: Integration, signals: Sequence[Signal]
+) -> Sequence[Signal]:
+    """Tell new alerts, re-fires, repeats and clears apart; returns what must wait until these are stored.
+
+    An alert that begins and ends within one batch must first exist before it can clear.
+    """
+    prints = [fingerprint(signal.labels) for signal in signals]
+    known = transaction.alerts.open_occurrences(integration.id, list(dict.fromkeys(prints)))
+    fresh: set[bytes] = set()
+    for index, (signal, key) in enumerate(zip(signals, prints, strict=True)):
+        firing = signal.firing and not (signal.ends_at is not None and signal.ends_at <= batch.now)
+        row = known.get(key)
+        if row is not None:
+            known[key] = _known(batch, integration, row, signal, firing=firing)
+        elif key in fresh:
+            if not firing:
+                return signals[index:]
+        elif firing:
+            fresh.add(key)
+            _new(batch, integration, signal, key)
+    return ()
+
+
+def _new(batch: _Batch, integration: Integration, signal: Signal, key: bytes) -> None:
+    service = batch.procedures.service(signal.labels.get("service"), integration.service)
+    values = [f"{label}={signal.labels.get(label, '')}" for label in service.grouping.group_by]
+    group = "\x1f".join((service.id, *values))
+    joining = batch.by_group.get(group)
+    if joining is None:
+        joining = batch.by_group[group] = _Joining(integration, service=service)
+    joining.fresh.append((signal, key))
+    severity = _severity(service, signal)
+    if joining.worst is None or severity.worse_than(joining.worst):
+        joining.worst = severity
+
+
+def _severity(service: Service, signal: Signal) -> Severity:
+    named = service.grouping.by_name.get(signal.name)
+    return named or from_label(signal.labels.get("severity"), service.grouping.by_label)
+
+
+def _known(batch: _Batch, integration: Integration, row: AlertRow, signal: Signal, *, firing: bool) -> AlertRow:
+    """What a sender now says of an open occurrence; the occurrence as it is afterwards."""
+    if firing == row.firing:
+        return _repeat(batch, integration, row, signal) if firing else row
+    if not firing and _older(signal, row):
+        return row
+    joining = batch.by_incident.setdefault(row.incident_id, _Joining(integration))
+    joining.fingerprints.append(row.fingerprint)
+    if firing:
+        joining.refired += 1
+    else:
+        joining.cleared += 1
+    content = _content(batch, integration, signal, row.fingerprint, row.incident_id)
+    batch.changed.append((row.id, firing, content))
+    starts_at = content.starts_at or row.starts_at
+    return replace(row, firing=firing, starts_at=starts_at, last_seen_at=batch.now, digest=content.digest)
+
+
+def _repeat(batch: _Batch, integration: Integration, row: AlertRow, signal: Signal) -> AlertRow:
+    """An unchanged repeat only touches `last_seen_at`, at most once a minute."""
+    digest = _digest(signal)
+    if digest != row.digest:
+        content = _content(batch, integration, signal, row.fingerprint, row.incident_id)
+        batch.changed.append((row.id, True, content))
+    elif batch.now - row.last_seen_at >= TOUCH_EVERY:
+        batch.seen.append((row.id, batch.now, signal.ends_at))
+    else:
+        return row
+    return replace(row, last_seen_at=batch.now, digest=digest)
+
+
+def _older(signal: Signal, row: AlertRow) -> bool:
+    """A resolve that is about an earlier occurrence: another replica's, or one that was under way."""
+    if row.starts_at is None:
+        return False
+    about = signal.starts_at or signal.ends_at
+    return about is not None and about < row.starts_at
+
+
+def _digest(signal: Signal) -> bytes:
+    """What may change without a new identity; links differ between replicas and do not count."""
+    annotations = msgspec.json.encode(signal.annotations, order="sorted")
+    return hashlib.blake2b(annotations, digest_size=8).digest()
+
+
+def _content(batch: _Batch, integration: Integration, signal: Signal, key: bytes, incident_id: str) -> NewAlert:
+    payload = {"labels": signal.labels, "annotations": signal.annotations, "link": signal.link}
+    return NewAlert(
+        integration_id=integration.id,
+        fingerprint=key,
+        incident_id=incident_id,
+        name=signal.name,
+        severity=signal.labels.get("severity", ""),
+        starts_at=signal.starts_at,
+        ends_at=signal.ends_at,
+        seen_at=batch.now,
+        digest=_digest(signal),
+        payload=msgspec.json.encode(payload),
+    )
+
+
+def _join_group(app: Application, transaction: Transaction, batch: _Batch, group: str, joining: _Joining) -> None:
+    """New alerts go to the group's open incident, to one resolved a moment ago, or begin one."""
+    incident = transaction.incidents.open_in_group(group)
+    recurrence_of = ""
+    if incident is None:
+        last = transaction.incidents.last_in_group(group)
+        if last is not None and _not_over(app, transaction, batch, last):
+            incident = last
+        else:
+            recurrence_of = last.id if last is not None else ""
+    if incident is None:
+        incident = _declare(transaction, batch, group, joining, recurrence_of)
+    transaction.alerts.insert(
+        [_content(batch, joining.integration, signal, key, incident.id) for signal, key in joining.fresh]
+    )
+    whole = batch.by_incident.setdefault(incident.id, joining)
+    if whole is not joining:
+        whole.fresh, whole.worst, whole.service = joining.fresh, joining.worst, joining.service
+    whole.fingerprints += [key for _signal, key in joining.fresh]
+
+
+def _not_over(app: Application, transaction: Transaction, batch: _Batch, last: Incident) -> bool:
+    """Whether firing again so soon means that the incident was not over; one closed without a fix stays closed."""
+    policy = app.shelf.version(transaction, last.procedures).policy
+    recent = last.resolved_at is not None and batch.now - last.resolved_at < policy.reopen_within
+    return recent and not last.closed_as
+
+
+def _declare(transaction: Transaction, batch: _Batch, group: str, joining: _Joining, recurrence_of: str) -> Incident:
+    assert joining.service is not None, "a group is made with its service"
+    assert joining.worst is not None, "a group is made with an alert"
+    signal = joining.fresh[0][0]
+    said = signal.annotations.get("summary") or signal.annotations.get("description") or f"on {joining.service.title}"
+    return declare(
+        transaction,
+        batch.procedures,
+        cmd.Declare(
+            at=batch.now,
+            actor=_actor(joining.integration),
+            policy=batch.procedures.policy,
+            id=transaction.incidents.unused_id(batch.now),
+            title=f"{signal.name}: {said}"[:_TITLE],
+            service=joining.service.id,
+            group=group,
+            severity=joining.worst,
+            origin="alert",
+            recurrence_of=recurrence_of,
+        ),
+    )
+
+
+def declare(transaction: Transaction, procedures: Procedures, command: cmd.Declare) -> Incident:
+    """Begin an incident with whoever is on call for its service right now."""
+    people = roster(transaction, procedures, command.service, command.at)
+    return carry_out(transaction, None, replace(command, roster=people))
+
+
+def _actor(integration: Integration) -> Actor:
+    return Actor(f"integration:{integration.name}", "integration")
+
+
+def _join_incident(app: Application, transaction: Transaction, incident_id: str, joining: _Joining) -> None:
+    incident = transaction.incidents.load(incident_id)
+    assert incident is not None, "alerts are stored with their incident"
+    known: Facts = facts(app, transaction, incident)
+    after = carry_out(
+        transaction,
+        incident,
+        cmd.AttachAlerts(
+            at=known.at,
+            actor=_actor(joining.integration),
+            policy=known.policy,
+            roster=known.roster,
+            new=len(joining.fresh),
+            refired=joining.refired,
+            cleared=joining.cleared,
+            worst=joining.worst,
+            fingerprints=tuple(key.hex()[:12] for key in joining.fingerprints[:_SHOWN]),
+        ),
+    )
+    if not after.is_open:
+        transaction.alerts.end(incident_id, firing_too=False)
+
+
+def refuse(app: Application, transaction: Transaction, integration: Integration, detail: str, body: bytes) -> bool:
+    """Page the default level because a sender's payload was refused: a refused payload is a lost page.
+
+    Args:
+        app: the application.
+        transaction: the caller's.
+        integration: who sent it.
+        detail: what was wrong with it.
+        body: as received; the first 2 kB are kept.
+
+    Returns:
+        Whether somebody was told; at most once in ten minutes for an integration.
+    """
+    now = app.database.now()
+    known = next((item for item in transaction.accounts.integrations() if item.id == integration.id), None)
+    if known is None or (known.refused_at is not None and now - known.refused_at < REFUSAL_EVERY):
+        return False
+    transaction.accounts.refused(integration.id, now)
+    shown = body[:REFUSED_BYTES].decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+    procedures = app.shelf.active(transaction)
+    group = f"refused\x1f{integration.id}"
+    incident = transaction.incidents.open_in_group(group)
+    if incident is not None:
+        at = facts(app, transaction, incident)
+        note = cmd.Note(
+            at=at.at, actor=_actor(integration), policy=at.policy, roster=at.roster, text=f"{detail}\n\n{shown}"
+        )
+        carry_out(transaction, incident, note)
+        return True
+    declare(
+        transaction,
+        procedures,
+        cmd.Declare(
+            at=now,
+            actor=_actor(integration),
+            policy=procedures.policy,
+            id=transaction.incidents.unused_id(now),
+            title=f"Alerts from {integration.name} are being refused: {detail}"[:_TITLE],
+            service=procedures.service(None, integration.service).id,
+            group=group,
+            severity=from_label(None, {}),
+            origin="system",
+            symptoms=shown,
+            impact="What this sender reports is not being paged until its payload is mended.",
+        ),
+    )
+    return True

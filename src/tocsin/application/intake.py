@@ -1,0 +1,160 @@
+"""Between the doors and the database: requests that wait together are committed together.
+
+A door awaits `submit`, which returns after the COMMIT that contains the decision; there is no inbox to apply later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tocsin.application.app import Application
+from tocsin.application.ingest import Delivery, ingest, refuse
+from tocsin.application.records import Integration
+from tocsin.domain.alerts import Signal
+from tocsin.domain.errors import TocsinError, UnavailableError
+
+BATCH_SIGNALS = 4000
+KEYS_KEPT_S = 2.0
+log = logging.getLogger("tocsin.intake")
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    delivery: Delivery
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[None]
+
+
+class Intake:
+    """The one thread that turns deliveries into transactions.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="tocsin-intake", daemon=True)
+        self._keys: dict[str, Integration] = {}
+        self._keys_at: float | None = None
+        self._closing = False
+        self.accepted = 0
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what waits, then end; later submissions are refused as unavailable."""
+        self._closing = True
+        self._queue.put(None)
+        self._thread.join()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the process is shutting down."""
+        return self._closing
+
+    async def integration(self, key: str) -> Integration | None:
+        """The integration of a key; None when there is none or it was revoked (noticed within two seconds).
+
+        Raises:
+            UnavailableError: the database is out of reach and the key is not known from before.
+        """
+        loop = asyncio.get_running_loop()
+        fresh = self._keys_at is not None and loop.time() - self._keys_at < KEYS_KEPT_S
+        if fresh and key in self._keys:
+            return self._keys[key]
+        try:
+            found = await loop.run_in_executor(None, self._app.database.read, lambda tx: tx.accounts.integrations())
+        except UnavailableError:
+            if key in self._keys:
+                return self._keys[key]
+            raise
+        self._keys = {item.key: item for item in found if item.revoked_at is None}
+        self._keys_at = loop.time()
+        return self._keys.get(key)
+
+    async def submit(self, integration: Integration, signals: Sequence[Signal]) -> None:
+        """Store a delivery; returns once it is on disk.
+
+        Raises:
+            UnavailableError: it could not be stored; the sender is to try again.
+        """
+        if self._closing:
+            raise UnavailableError("Tocsin is shutting down; nothing was stored, send it again.")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._queue.put(_Waiting(Delivery(integration, signals), loop, done))
+        await done
+
+    async def refuse(self, integration: Integration, detail: str, body: bytes) -> None:
+        """Tell the people on call that a sender's payload was refused."""
+        app = self._app
+
+        def commit() -> None:
+            if app.database.transact(lambda tx: refuse(app, tx, integration, detail, body)):
+                app.bell.ring()
+
+        await asyncio.get_running_loop().run_in_executor(None, commit)
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, signals = [first], len(first.delivery.signals)
+            ending = False
+            while signals < BATCH_SIGNALS and not self._queue.empty():
+                another = self._queue.get()
+                if another is None:
+                    ending = True
+                    break
+                batch.append(another)
+                signals += len(another.delivery.signals)
+            self._store(batch)
+            if ending:
+                break
+
+    def _store(self, batch: list[_Waiting]) -> None:
+        try:
+            self._commit(batch)
+        except UnavailableError as error:
+            _answer(batch, error)
+        except Exception as error:
+            if len(batch) == 1:
+                log.exception("A delivery of %s could not be stored.", batch[0].delivery.integration.name)
+                _answer(batch, error if isinstance(error, TocsinError) else UnavailableError("It could not be stored."))
+                return
+            for one in batch:
+                self._store([one])
+        else:
+            _answer(batch, None)
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        app = self._app
+        changed = app.database.transact(lambda tx: ingest(app, tx, [one.delivery for one in batch]))
+        app.crash("ingest.after_commit")
+        self.accepted += sum(len(one.delivery.signals) for one in batch)
+        if changed:
+            app.bell.ring()
+
+
+def _answer(batch: list[_Waiting], problem: TocsinError | None) -> None:
+    """Wake every door that waits, one call per event loop."""
+    loops = {one.loop for one in batch}
+    for loop in loops:
+        loop.call_soon_threadsafe(_settle, [one.done for one in batch if one.loop is loop], problem)
+
+
+def _settle(waiting: list[asyncio.Future[None]], problem: TocsinError | None) -> None:
+    for done in waiting:
+        if done.done():
+            continue
+        if problem is None:
+            done.set_result(None)
+        else:
+            done.set_exception(problem)

@@ -1,0 +1,395 @@
+"""What the use cases need from the outside, as protocols; adapters below bootstrap implement them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from tocsin.application.records import (
+    AlertRow,
+    Integration,
+    NewAlert,
+    Page,
+    PageState,
+    Session,
+    TimelineEntry,
+    Token,
+)
+from tocsin.domain.events import Event
+from tocsin.domain.incident import Incident
+from tocsin.domain.schedules import Override
+from tocsin.domain.severity import Severity
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Where the time comes from; the simulator hands in a virtual one."""
+
+    def now(self) -> datetime:
+        """The present instant, aware UTC, never before an earlier answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One page or post, written and addressed, ready for a channel.
+
+    Args:
+        page_id: the page's id; passed on as idempotency key, and printed so that a duplicate is recognised.
+        incident_id: such as INC-20261122-214214.
+        severity: of the incident when the message was written.
+        urgent: True for a page, False for a post (told without waking).
+        to: the contact's address on this channel.
+        person: name of the person it goes to.
+        subject: one line.
+        text: the whole message in plain text, with the links in it.
+        facts: the same as data, for channels that carry structure (id, title, why, next, link …).
+    """
+
+    page_id: str
+    incident_id: str
+    severity: Severity
+    urgent: bool
+    to: str
+    person: str
+    subject: str
+    text: str
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider took the message.
+
+    Args:
+        provider_id: what the provider calls it; empty when it says nothing.
+        delivered: True only when the channel itself proves delivery; a mail server's 250 does not.
+    """
+
+    provider_id: str = ""
+    delivered: bool = False
+
+
+class ChannelError(Exception):
+    """The provider did not take the message.
+
+    Args:
+        detail: what happened, for a person.
+        permanent: True when trying the same again cannot help, so the next channel is due at once.
+    """
+
+    def __init__(self, detail: str, *, permanent: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.permanent = permanent
+
+
+class Channel(Protocol):
+    """One way out. Implementations are thread-safe and keep their connections between sends."""
+
+    def send(self, message: Message, deadline: float) -> Receipt:
+        """Hand one message to the provider.
+
+        Args:
+            message: what to send.
+            deadline: seconds this may take at most; the channel gives up by then.
+
+        Raises:
+            ChannelError: the provider refused, failed or did not answer in time.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Incidents(Protocol):
+    """Incidents and their chains, inside one transaction."""
+
+    def load(self, incident_id: str) -> Incident | None:
+        """The incident, locked until the transaction ends."""
+        ...
+
+    def open_in_group(self, group: str) -> Incident | None:
+        """The unresolved incident of a group, locked."""
+        ...
+
+    def last_in_group(self, group: str) -> Incident | None:
+        """The newest ended incident of a group, locked."""
+        ...
+
+    def unused_id(self, at: datetime) -> str:
+        """A free id for an incident declared at an instant (R26, decision P)."""
+        ...
+
+    def append(self, after: Incident, events: Sequence[Event], next_due_at: datetime | None) -> None:
+        """Add events to the chain and store the state they lead to; `after.seq` counts the last of them."""
+        ...
+
+    def due(self, at: datetime, limit: int) -> list[Incident]:
+        """Incidents whose timer has run out, oldest first, locked; rows another node holds are skipped."""
+        ...
+
+    def rearm(self, incident_id: str, next_due_at: datetime | None) -> None:
+        """Set the timer of an incident without an event."""
+        ...
+
+    def resolve_name(self, name: str) -> list[str]:
+        """Ids an id, an ending of one, or "last" may stand for."""
+        ...
+
+    def page_of(self, status: str, before: str, limit: int) -> list[Incident]:
+        """Incidents newest first; `status` "" all, "open", or a Status; `before` an id to go on after."""
+        ...
+
+    def timeline(self, incident_id: str, after_seq: int, limit: int) -> list[TimelineEntry]:
+        """Links of the chain in order."""
+        ...
+
+    def events(self, incident_id: str) -> list[Event]:
+        """The whole log, for a fold."""
+        ...
+
+    def event(self, incident_id: str, seq: int) -> Event | None:
+        """One event of the log."""
+        ...
+
+    def head(self, incident_id: str) -> tuple[int, bytes]:
+        """Sequence number and hash of the last link as the state row has it."""
+        ...
+
+    def count(self, status: str) -> int:
+        """How many incidents there are of a status."""
+        ...
+
+
+class Alerts(Protocol):
+    """Occurrences of alerts, inside one transaction."""
+
+    def open_occurrences(self, integration_id: str, fingerprints: Sequence[bytes]) -> dict[bytes, AlertRow]:
+        """The open occurrences among these identities, locked."""
+        ...
+
+    def insert(self, alerts: Sequence[NewAlert]) -> None:
+        """Store new occurrences."""
+        ...
+
+    def seen(self, rows: Sequence[tuple[int, datetime, datetime | None]]) -> None:
+        """Touch unchanged repeats: id, seen at, ends at."""
+        ...
+
+    def changed(self, rows: Sequence[tuple[int, bool, NewAlert]]) -> None:
+        """Store what a sender now says of an occurrence: id, firing, content."""
+        ...
+
+    def end(self, incident_id: str, *, firing_too: bool) -> None:
+        """Close the occurrences of an ended incident; those still firing only when `firing_too`."""
+        ...
+
+    def page_of(self, incident_id: str, after_id: int, limit: int) -> list[dict[str, Any]]:
+        """Occurrences of an incident as JSON-ready mappings, oldest first, each with its `id`."""
+        ...
+
+
+class Pages(Protocol):
+    """Pages and their send state, inside one transaction."""
+
+    def plan(self, pages: Sequence[Page]) -> None:
+        """Store intents; one that exists already is left as it is."""
+        ...
+
+    def stop(self, incident_id: str, rounds: Sequence[int], person: str, seq: int) -> None:
+        """Supersede what is planned in these rounds, for one person when `person` is set."""
+        ...
+
+    def acknowledge(self, page_id: str) -> None:
+        """The page's person acted on it."""
+        ...
+
+    def claim(self, channel: str, at: datetime, owner: str, lease_until: datetime, limit: int) -> list[Page]:
+        """Take due pages of a channel, most urgent lane first; the fence of each is raised."""
+        ...
+
+    def claimed(self, page: Page) -> Page | None:
+        """The page as it is now if the claim still holds and nothing superseded it; else None."""
+        ...
+
+    def settle(self, page: Page, state: PageState, at: datetime, error: str, provider_id: str) -> bool:
+        """Record a result under the claim's fence; False when the claim no longer holds."""
+        ...
+
+    def hasten(self, page: Page, at: datetime) -> int:
+        """Send the person's other planned pages of the round now; how many there were."""
+        ...
+
+    def live(self, incident_id: str, round_number: int, level: int) -> int:
+        """How many pages of a round and level may still reach, or have reached, somebody."""
+        ...
+
+    def unreported(self, limit: int) -> dict[str, list[Page]]:
+        """Settled pages whose result is not on the chain yet, by incident."""
+        ...
+
+    def reported(self, pages: Sequence[Page]) -> None:
+        """Their results are on the chain now."""
+        ...
+
+    def get(self, page_id: str) -> Page | None:
+        """One page."""
+        ...
+
+    def page_of(self, incident_id: str, after: str, limit: int) -> list[Page]:
+        """Pages of an incident in the order they were intended."""
+        ...
+
+    def count(self, incident_id: str) -> int:
+        """How many pages an incident has."""
+        ...
+
+    def next_at(self) -> datetime | None:
+        """When the earliest page is to be sent or its lease runs out; None when none waits."""
+        ...
+
+    def by_state(self) -> dict[str, int]:
+        """How many pages are in each state."""
+        ...
+
+
+class Accounts(Protocol):
+    """Tokens, sessions, integrations, overrides and settings, inside one transaction."""
+
+    def get(self, name: str) -> bytes | None:
+        """A named value; None when it was never set."""
+        ...
+
+    def put(self, name: str, value: bytes) -> None:
+        """Set a named value."""
+        ...
+
+    def add_token(self, token: Token) -> None:
+        """Store a token."""
+        ...
+
+    def tokens(self) -> list[Token]:
+        """Every token, revoked ones too."""
+        ...
+
+    def token(self, hashed: bytes) -> Token | None:
+        """The token with this hash unless it was revoked."""
+        ...
+
+    def revoke_token(self, token_id: str, at: datetime) -> bool:
+        """End a token; False when there is none."""
+        ...
+
+    def add_session(self, session: Session) -> None:
+        """Store a session and forget expired ones."""
+        ...
+
+    def session(self, hashed: bytes, at: datetime) -> Session | None:
+        """The session with this hash unless it expired or its token was revoked."""
+        ...
+
+    def end_session(self, hashed: bytes) -> None:
+        """Log out."""
+        ...
+
+    def add_integration(self, integration: Integration) -> None:
+        """Store an integration."""
+        ...
+
+    def integrations(self) -> list[Integration]:
+        """Every integration, revoked ones too."""
+        ...
+
+    def revoke_integration(self, integration_id: str, at: datetime) -> bool:
+        """End an integration; False when there is none."""
+        ...
+
+    def refused(self, integration_id: str, at: datetime) -> None:
+        """Remember when an integration's refusal was last paged."""
+        ...
+
+    def add_override(self, override: Override) -> None:
+        """Store an override."""
+        ...
+
+    def overrides(self) -> list[Override]:
+        """Every override that was not removed."""
+        ...
+
+    def remove_override(self, override_id: str) -> bool:
+        """End an override; False when there is none."""
+        ...
+
+    def save_procedures(self, version: str, data: bytes, at: datetime) -> None:
+        """Keep a version and make it the active one."""
+        ...
+
+    def procedures(self, version: str) -> bytes | None:
+        """A kept version."""
+        ...
+
+    def active_version(self) -> str:
+        """The version in force; empty when none was applied."""
+        ...
+
+
+class Transaction(Protocol):
+    """Everything one transaction can touch."""
+
+    @property
+    def incidents(self) -> Incidents:
+        """Incidents in this transaction."""
+        ...
+
+    @property
+    def alerts(self) -> Alerts:
+        """Alerts in this transaction."""
+        ...
+
+    @property
+    def pages(self) -> Pages:
+        """Pages in this transaction."""
+        ...
+
+    @property
+    def accounts(self) -> Accounts:
+        """Accounts in this transaction."""
+        ...
+
+    def next_tick_at(self) -> datetime | None:
+        """When the earliest incident timer runs out."""
+        ...
+
+    def newest_event_at(self) -> datetime | None:
+        """When the newest event happened, as near as the incidents tell; None when there is none."""
+        ...
+
+
+class Database(Protocol):
+    """Where everything is kept."""
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction and return once it is on disk.
+
+        Raises:
+            UnavailableError: the database is out of reach; nothing was changed.
+        """
+        ...
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on a consistent snapshot; it must not write."""
+        ...
+
+    def now(self) -> datetime:
+        """The database's idea of the time, aware UTC; what every node agrees on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

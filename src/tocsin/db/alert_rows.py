@@ -1,0 +1,117 @@
+"""Occurrences of alerts. One open occurrence per identity: a partial unique index holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.application.records import AlertRow, NewAlert
+from tocsin.db.codec import instant, micros, optional_instant, optional_micros
+from tocsin.db.sql import Sql, marks
+
+_CHUNK = 500
+
+_INSERT = (
+    "INSERT INTO alerts (integration_id, fingerprint, incident_id, is_open, firing, name, severity, starts_at, "
+    "ends_at, first_seen_at, last_seen_at, digest, first_payload, payload) VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+)
+
+
+class AlertRows:
+    """`application.ports.Alerts` on SQL."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def open_occurrences(self, integration_id: str, fingerprints: Sequence[bytes]) -> dict[bytes, AlertRow]:
+        found: dict[bytes, AlertRow] = {}
+        for start in range(0, len(fingerprints), _CHUNK):
+            chunk = sorted(fingerprints[start : start + _CHUNK])
+            rows = self._sql.all(
+                "SELECT id, fingerprint, incident_id, firing, starts_at, last_seen_at, digest FROM alerts "
+                f"WHERE integration_id = ? AND fingerprint IN ({marks(len(chunk))}) AND is_open = 1" + self._sql.lock,
+                (integration_id, *chunk),
+            )
+            for row in rows:
+                key = bytes(row[1])
+                found[key] = AlertRow(
+                    row[0], key, row[2], bool(row[3]), optional_instant(row[4]), instant(row[5]), bytes(row[6])
+                )
+        return found
+
+    def insert(self, alerts: Sequence[NewAlert]) -> None:
+        self._sql.many(
+            _INSERT,
+            [
+                (
+                    alert.integration_id,
+                    alert.fingerprint,
+                    alert.incident_id,
+                    alert.name,
+                    alert.severity,
+                    optional_micros(alert.starts_at),
+                    optional_micros(alert.ends_at),
+                    micros(alert.seen_at),
+                    micros(alert.seen_at),
+                    alert.digest,
+                    alert.payload,
+                )
+                for alert in alerts
+            ],
+        )
+
+    def seen(self, rows: Sequence[tuple[int, datetime, datetime | None]]) -> None:
+        self._sql.many(
+            "UPDATE alerts SET last_seen_at = ?, ends_at = ? WHERE id = ?",
+            [(micros(seen_at), optional_micros(ends_at), row_id) for row_id, seen_at, ends_at in rows],
+        )
+
+    def changed(self, rows: Sequence[tuple[int, bool, NewAlert]]) -> None:
+        self._sql.many(
+            "UPDATE alerts SET firing = ?, starts_at = coalesce(?, starts_at), ends_at = ?, last_seen_at = ?, "
+            "cleared_at = ?, digest = ?, payload = ? WHERE id = ?",
+            [
+                (
+                    int(firing),
+                    optional_micros(alert.starts_at),
+                    optional_micros(alert.ends_at),
+                    micros(alert.seen_at),
+                    None if firing else micros(alert.seen_at),
+                    alert.digest,
+                    alert.payload,
+                    row_id,
+                )
+                for row_id, firing, alert in rows
+            ],
+        )
+
+    def end(self, incident_id: str, *, firing_too: bool) -> None:
+        which = "" if firing_too else " AND firing = 0"
+        self._sql.run(f"UPDATE alerts SET is_open = 0 WHERE incident_id = ? AND is_open = 1{which}", (incident_id,))
+
+    def page_of(self, incident_id: str, after_id: int, limit: int) -> list[dict[str, Any]]:
+        rows = self._sql.all(
+            "SELECT id, name, severity, firing, is_open, starts_at, ends_at, first_seen_at, last_seen_at, cleared_at, "
+            "fingerprint, first_payload, payload FROM alerts WHERE incident_id = ? AND id > ? ORDER BY id LIMIT ?",
+            (incident_id, after_id, limit),
+        )
+        return [
+            {
+                "id": row[0],
+                "name": row[1],
+                "severity": row[2],
+                "firing": bool(row[3]),
+                "open": bool(row[4]),
+                "starts_at": optional_instant(row[5]),
+                "ends_at": optional_instant(row[6]),
+                "first_seen_at": instant(row[7]),
+                "last_seen_at": instant(row[8]),
+                "cleared_at": optional_instant(row[9]),
+                "fingerprint": bytes(row[10]).hex(),
+                **msgspec.json.decode(bytes(row[12] or row[11])),
+            }
+            for row in rows
+        ]

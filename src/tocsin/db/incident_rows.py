@@ -1,0 +1,174 @@
+"""Incidents and their hash-chained logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tocsin.application.records import TimelineEntry
+from tocsin.db.codec import (
+    GENESIS,
+    decode_event,
+    decode_state,
+    encode_event,
+    encode_state,
+    link_hash,
+    micros,
+    optional_micros,
+)
+from tocsin.db.sql import Row, Sql, marks
+from tocsin.domain.events import Event
+from tocsin.domain.incident import FOLD_VERSION, Incident, fold
+from tocsin.domain.lifecycle import STATUS, Status
+
+_STATE = "SELECT id, state, fold_version FROM incidents "
+
+
+class IncidentRows:
+    """`application.ports.Incidents` on SQL."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def load(self, incident_id: str) -> Incident | None:
+        return self._one(_STATE + "WHERE id = ?" + self._sql.lock, (incident_id,))
+
+    def open_in_group(self, group: str) -> Incident | None:
+        return self._one(_STATE + "WHERE group_key = ? AND is_open = 1" + self._sql.lock, (group,))
+
+    def last_in_group(self, group: str) -> Incident | None:
+        ended = "WHERE group_key = ? AND is_open = 0 ORDER BY resolved_at DESC, id DESC LIMIT 1"
+        return self._one(_STATE + ended + self._sql.lock, (group,))
+
+    def _one(self, statement: str, values: Sequence[object]) -> Incident | None:
+        rows = self._sql.all(statement, values)
+        return self._state(rows[0]) if rows else None
+
+    def _state(self, row: Row) -> Incident:
+        """The stored state, or a fresh fold when this release computes it differently."""
+        incident_id, state, fold_version = row
+        return decode_state(bytes(state)) if fold_version == FOLD_VERSION else fold(self.events(incident_id))
+
+    def unused_id(self, at: datetime) -> str:
+        stem = at.strftime("INC-%Y%m%d-%H%M%S")
+        taken = {row[0] for row in self._sql.all("SELECT id FROM incidents WHERE id LIKE ?", (stem + "%",))}
+        if stem not in taken:
+            return stem
+        number = len(taken) + 1
+        while f"{stem}-{number}" in taken:
+            number += 1
+        return f"{stem}-{number}"
+
+    def append(self, after: Incident, events: Sequence[Event], next_due_at: datetime | None) -> None:
+        first = after.seq - len(events) + 1
+        head = GENESIS if first == 1 else self.head(after.id)[1]
+        links, texts = [], []
+        for seq, event in enumerate(events, first):
+            body, stored = encode_event(event, after.id, seq)
+            head = link_hash(head, body)
+            links.append((after.id, seq, body, head))
+            texts += [(after.id, text.id, text.salt, text.text) for text in stored]
+        self._sql.many("INSERT INTO events (incident_id, seq, body, hash) VALUES (?, ?, ?, ?)", links)
+        if texts:
+            self._sql.many("INSERT INTO texts (incident_id, id, salt, words) VALUES (?, ?, ?, ?)", texts)
+        self._store(after, head, next_due_at, new=first == 1)
+
+    def _store(self, after: Incident, head: bytes, next_due_at: datetime | None, *, new: bool) -> None:
+        changing = (
+            after.severity.value,
+            after.phase.value,
+            int(after.is_open),
+            optional_micros(after.resolved_at),
+            optional_micros(next_due_at),
+            after.seq,
+            head,
+            FOLD_VERSION,
+            encode_state(after),
+        )
+        if new:
+            self._sql.run(
+                "INSERT INTO incidents (severity, phase, is_open, resolved_at, next_due_at, head_seq, head_hash, "
+                f"fold_version, state, id, group_key, service, declared_at) VALUES ({marks(13)})",
+                (*changing, after.id, after.group, after.service, micros(after.declared_at)),
+            )
+        else:
+            self._sql.run(
+                "UPDATE incidents SET severity = ?, phase = ?, is_open = ?, resolved_at = ?, next_due_at = ?, "
+                "head_seq = ?, head_hash = ?, fold_version = ?, state = ? WHERE id = ?",
+                (*changing, after.id),
+            )
+
+    def due(self, at: datetime, limit: int) -> list[Incident]:
+        rows = self._sql.all(
+            _STATE + "WHERE next_due_at <= ? AND fold_version <= ? ORDER BY next_due_at LIMIT ?" + self._sql.skip,
+            (micros(at), FOLD_VERSION, limit),
+        )
+        return [self._state(row) for row in rows]
+
+    def rearm(self, incident_id: str, next_due_at: datetime | None) -> None:
+        self._sql.run("UPDATE incidents SET next_due_at = ? WHERE id = ?", (optional_micros(next_due_at), incident_id))
+
+    def resolve_name(self, name: str) -> list[str]:
+        if name == "last":
+            return [
+                row[0] for row in self._sql.all("SELECT id FROM incidents ORDER BY declared_at DESC, id DESC LIMIT 1")
+            ]
+        exact = self._sql.all("SELECT id FROM incidents WHERE id = ?", (name,))
+        if exact:
+            return [name]
+        ending = "%" + name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found = self._sql.all("SELECT id FROM incidents WHERE id LIKE ? ESCAPE '\\' ORDER BY id LIMIT 5", (ending,))
+        return [row[0] for row in found]
+
+    def page_of(self, status: str, before: str, limit: int) -> list[Incident]:
+        where, values = self._of_status(status)
+        if before:
+            where += " AND (declared_at, id) < (SELECT declared_at, id FROM incidents WHERE id = ?)"
+            values.append(before)
+        statement = f"{_STATE}WHERE {where} ORDER BY declared_at DESC, id DESC LIMIT ?"
+        return [self._state(row) for row in self._sql.all(statement, (*values, limit))]
+
+    def _of_status(self, status: str) -> tuple[str, list[object]]:
+        if not status:
+            return "1 = 1", []
+        if status == "open":
+            return "is_open = 1", []
+        phases = [phase.value for phase, its in STATUS.items() if its is Status(status)]
+        return f"phase IN ({marks(len(phases))})", list(phases)
+
+    def count(self, status: str) -> int:
+        where, values = self._of_status(status)
+        return int(self._sql.all(f"SELECT count(*) FROM incidents WHERE {where}", values)[0][0])
+
+    def timeline(self, incident_id: str, after_seq: int, limit: int) -> list[TimelineEntry]:
+        texts: dict[str, dict[str, tuple[bytes, str]]] = {}
+        for text_id, salt, words in self._sql.all(
+            "SELECT id, salt, words FROM texts WHERE incident_id = ?", (incident_id,)
+        ):
+            texts.setdefault(text_id.partition(".")[0], {})[text_id] = (bytes(salt), words)
+        rows = self._sql.all(
+            "SELECT seq, body, hash FROM events WHERE incident_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (incident_id, after_seq, limit),
+        )
+        return [TimelineEntry(seq, bytes(body), bytes(link), texts.get(str(seq), {})) for seq, body, link in rows]
+
+    def events(self, incident_id: str) -> list[Event]:
+        return [_decoded(entry) for entry in self.timeline(incident_id, 0, 10**9)]
+
+    def event(self, incident_id: str, seq: int) -> Event | None:
+        entries = self.timeline(incident_id, seq - 1, 1)
+        return _decoded(entries[0]) if entries else None
+
+    def head(self, incident_id: str) -> tuple[int, bytes]:
+        rows = self._sql.all("SELECT head_seq, head_hash FROM incidents WHERE id = ?", (incident_id,))
+        return rows[0][0], bytes(rows[0][1])
+
+    def next_tick_at(self) -> int | None:
+        """The earliest armed timer, in microseconds."""
+        rows = self._sql.all("SELECT min(next_due_at) FROM incidents WHERE next_due_at IS NOT NULL")
+        found: int | None = rows[0][0]
+        return found
+
+
+def _decoded(entry: TimelineEntry) -> Event:
+    return decode_event(entry.body, {text_id: words for text_id, (_salt, words) in entry.texts.items()})

@@ -1,0 +1,172 @@
+"""Pages: the outbox. An intent is durable before anything is sent; a claim is a lease with a fence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+
+from tocsin.application.records import LIVE, Page, PageState
+from tocsin.db.codec import instant, micros, optional_instant
+from tocsin.db.sql import Row, Sql, marks
+from tocsin.domain.react import Topic
+
+_COLUMNS = (
+    "id, incident_id, seq, round, level, person, channel, attempt, topic, lane, send_at, intended_at, state, owner, "
+    "fence, sent_at, settled_at, error, provider_id, superseded_by"
+)
+
+
+def _page(row: Row) -> Page:
+    return Page(
+        id=row[0],
+        incident_id=row[1],
+        seq=row[2],
+        round=row[3],
+        level=row[4],
+        person=row[5],
+        channel=row[6],
+        attempt=row[7],
+        topic=Topic(row[8]),
+        lane=row[9],
+        send_at=instant(row[10]),
+        intended_at=instant(row[11]),
+        state=PageState(row[12]),
+        owner=row[13],
+        fence=row[14],
+        sent_at=optional_instant(row[15]),
+        settled_at=optional_instant(row[16]),
+        error=row[17],
+        provider_id=row[18],
+        superseded_by=row[19],
+    )
+
+
+class PageRows:
+    """`application.ports.Pages` on SQL. `wake_at` is when a row wants attention: to be sent, or its lease runs out."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def plan(self, pages: Sequence[Page]) -> None:
+        self._sql.many(
+            "INSERT INTO pages (id, incident_id, seq, round, level, person, channel, attempt, topic, lane, send_at, "
+            f"intended_at, wake_at, state) VALUES ({marks(13)}, 'planned') ON CONFLICT DO NOTHING",
+            [
+                (
+                    page.id,
+                    page.incident_id,
+                    page.seq,
+                    page.round,
+                    page.level,
+                    page.person,
+                    page.channel,
+                    page.attempt,
+                    page.topic.value,
+                    page.lane,
+                    micros(page.send_at),
+                    micros(page.intended_at),
+                    micros(page.send_at),
+                )
+                for page in pages
+            ],
+        )
+
+    def stop(self, incident_id: str, rounds: Sequence[int], person: str, seq: int) -> None:
+        """A page being sent keeps its state and carries the mark: its sender looks once more before it starts."""
+        if not rounds:
+            return
+        whose = " AND person = ?" if person else ""
+        values = (seq, incident_id, *rounds, *([person] if person else []))
+        self._sql.run(
+            "UPDATE pages SET superseded_by = ?, "
+            "wake_at = CASE WHEN state = 'planned' THEN NULL ELSE wake_at END, "
+            "state = CASE WHEN state = 'planned' THEN 'superseded' ELSE state END "
+            f"WHERE incident_id = ? AND round IN ({marks(len(rounds))}) AND topic = 'page' "
+            f"AND state IN ('planned', 'sending'){whose}",
+            values,
+        )
+
+    def acknowledge(self, page_id: str) -> None:
+        self._sql.run("UPDATE pages SET state = 'acknowledged', wake_at = NULL WHERE id = ?", (page_id,))
+
+    def claim(self, channel: str, at: datetime, owner: str, lease_until: datetime, limit: int) -> list[Page]:
+        claimed: list[Page] = []
+        for lane in range(5):
+            if len(claimed) >= limit:
+                break
+            rows = self._sql.all(
+                "UPDATE pages SET state = 'sending', owner = ?, fence = fence + 1, wake_at = ?, sent_at = ? "
+                "WHERE id IN (SELECT id FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?"
+                + self._sql.skip
+                + f") RETURNING {_COLUMNS}",
+                (owner, micros(lease_until), micros(at), channel, lane, micros(at), limit - len(claimed)),
+            )
+            claimed += [_page(row) for row in rows]
+        return claimed
+
+    def claimed(self, page: Page) -> Page | None:
+        rows = self._sql.all(
+            f"SELECT {_COLUMNS} FROM pages WHERE id = ? AND state = 'sending' AND owner = ? AND fence = ?",
+            (page.id, page.owner, page.fence),
+        )
+        return _page(rows[0]) if rows else None
+
+    def settle(self, page: Page, state: PageState, at: datetime, error: str, provider_id: str) -> bool:
+        return bool(
+            self._sql.run(
+                "UPDATE pages SET state = ?, settled_at = ?, error = ?, provider_id = ?, wake_at = NULL, reported = 0 "
+                "WHERE id = ? AND state = 'sending' AND owner = ? AND fence = ?",
+                (state.value, micros(at), error, provider_id, page.id, page.owner, page.fence),
+            )
+        )
+
+    def hasten(self, page: Page, at: datetime) -> int:
+        return self._sql.run(
+            "UPDATE pages SET send_at = ?, wake_at = ? WHERE incident_id = ? AND round = ? AND person = ? "
+            "AND channel <> ? AND state = 'planned' AND attempt = 1 AND topic = 'page' AND wake_at > ?",
+            (micros(at), micros(at), page.incident_id, page.round, page.person, page.channel, micros(at)),
+        )
+
+    def live(self, incident_id: str, round_number: int, level: int) -> int:
+        rows = self._sql.all(
+            "SELECT count(*) FROM pages WHERE incident_id = ? AND round = ? AND level = ? AND topic = 'page' "
+            f"AND (state IN ({marks(len(LIVE))}) OR state = 'acknowledged') "
+            "AND NOT (state = 'planned' AND attempt > 1)",
+            (incident_id, round_number, level, *(state.value for state in LIVE)),
+        )
+        return int(rows[0][0])
+
+    def unreported(self, limit: int) -> dict[str, list[Page]]:
+        rows = self._sql.all(
+            f"SELECT {_COLUMNS} FROM pages WHERE reported = 0 ORDER BY incident_id, settled_at LIMIT ?", (limit,)
+        )
+        pages = [_page(row) for row in rows]
+        return {incident_id: list(its) for incident_id, its in groupby(pages, key=lambda page: page.incident_id)}
+
+    def reported(self, pages: Sequence[Page]) -> None:
+        self._sql.many("UPDATE pages SET reported = 1 WHERE id = ?", [(page.id,) for page in pages])
+
+    def get(self, page_id: str) -> Page | None:
+        rows = self._sql.all(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page_id,))
+        return _page(rows[0]) if rows else None
+
+    def page_of(self, incident_id: str, after: str, limit: int) -> list[Page]:
+        further, values = "", [incident_id]
+        if after:
+            further = " AND (intended_at, seq, id) > (SELECT intended_at, seq, id FROM pages WHERE id = ?)"
+            values.append(after)
+        rows = self._sql.all(
+            f"SELECT {_COLUMNS} FROM pages WHERE incident_id = ?{further} ORDER BY intended_at, seq, id LIMIT ?",
+            (*values, limit),
+        )
+        return [_page(row) for row in rows]
+
+    def count(self, incident_id: str) -> int:
+        return int(self._sql.all("SELECT count(*) FROM pages WHERE incident_id = ?", (incident_id,))[0][0])
+
+    def next_at(self) -> datetime | None:
+        return optional_instant(self._sql.all("SELECT min(wake_at) FROM pages WHERE wake_at IS NOT NULL")[0][0])
+
+    def by_state(self) -> dict[str, int]:
+        return {state: int(count) for state, count in self._sql.all("SELECT state, count(*) FROM pages GROUP BY state")}

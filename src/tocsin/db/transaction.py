@@ -1,0 +1,33 @@
+"""What one transaction can touch: the rooms of the store around one connection."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tocsin.db.account_rows import AccountRows
+from tocsin.db.alert_rows import AlertRows
+from tocsin.db.codec import optional_instant
+from tocsin.db.incident_rows import IncidentRows
+from tocsin.db.page_rows import PageRows
+from tocsin.db.sql import Sql
+
+
+class SqlTransaction:
+    """`application.ports.Transaction` on SQL; holds no state of its own."""
+
+    def __init__(self, sql: Sql) -> None:
+        self.incidents = IncidentRows(sql)
+        self.alerts = AlertRows(sql)
+        self.pages = PageRows(sql)
+        self.accounts = AccountRows(sql)
+
+    def next_tick_at(self) -> datetime | None:
+        """When the earliest incident timer runs out."""
+        return optional_instant(self.incidents.next_tick_at())
+
+    def newest_event_at(self) -> datetime | None:
+        """When the newest event happened, as near as the incidents tell."""
+        newest = self.incidents.page_of("", "", 1)
+        return max(
+            (incident.updated_at for incident in (*newest, *self.incidents.page_of("open", "", 50))), default=None
+        )

@@ -1,0 +1,175 @@
+"""The engine: threads around the steps of `application.timekeeping` and `application.deliver`, and nothing more.
+
+One keeper ticks the incidents and puts results on their chains; one dispatcher claims what is due, no more than can be
+started at once; each channel has its own workers, so a provider that hangs delays nobody else. What the steps do is in
+the application, where the simulator drives the same code.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tocsin.application import deliver as delivery
+from tocsin.application import timekeeping
+from tocsin.application.app import Application
+from tocsin.application.records import Page
+from tocsin.bootstrap import Switchboard
+from tocsin.domain.errors import TocsinError, UnavailableError
+
+WORKERS = 4
+"""Sends under way at once on one channel."""
+
+POLL_S = 1.0
+"""Work another node left behind is found at least this soon, without being told."""
+
+REPORT_EVERY_S = 1.0
+STOP_WITHIN_S = 10.0
+_FAULT_PAUSE_S = 1.0
+log = logging.getLogger("tocsin.engine")
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What readiness looks at.
+
+    Args:
+        beats: name of a loop to when it last came round, on the monotonic clock, in seconds.
+        trouble: name of a loop to what stands in its way; absent when nothing does.
+    """
+
+    beats: dict[str, float] = field(default_factory=dict)
+    trouble: dict[str, str] = field(default_factory=dict)
+
+
+class Engine:
+    """The engine of one node.
+
+    Args:
+        app: the application.
+        channels: the node's; each is used by several threads.
+    """
+
+    def __init__(self, app: Application, channels: Switchboard) -> None:
+        self._app = app
+        self._channels = channels
+        self._stopping = threading.Event()
+        self._free = {name: threading.Semaphore(WORKERS) for name in channels}
+        self._pools = {name: ThreadPoolExecutor(WORKERS, f"tocsin-{name}") for name in channels}
+        self._threads = [
+            threading.Thread(target=self._loop, args=("keeper", self._keep), name="tocsin-keeper", daemon=True),
+            threading.Thread(target=self._loop, args=("dispatcher", self._dispatch), name="tocsin-out", daemon=True),
+        ]
+        self._reported_at = 0.0
+        self.pulse = Pulse()
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being sent, for ten seconds at most; nothing else is held, so no lease is left behind."""
+        self._stopping.set()
+        self._app.bell.ring()
+        for thread in self._threads:
+            thread.join()
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for semaphore in self._free.values():
+            for _ in range(WORKERS):
+                semaphore.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._channels.close()
+
+    def _loop(self, name: str, step: Callable[[], float]) -> None:
+        """Step, then sleep until a commit rings the bell or the step's own time has come."""
+        bell = self._app.bell
+        heard = -1
+        while not self._stopping.is_set():
+            heard = bell.rings
+            try:
+                pause = step()
+                self.pulse.trouble.pop(name, None)
+            except UnavailableError as error:
+                self._in_trouble(name, error.detail)
+                pause = _FAULT_PAUSE_S
+            except Exception as error:
+                log.exception("The %s met an error and goes on.", name)
+                self._in_trouble(name, repr(error))
+                pause = _FAULT_PAUSE_S
+            self.pulse.beats[name] = time.monotonic()
+            if name in self.pulse.trouble:
+                self._stopping.wait(pause)
+            else:
+                bell.wait(heard, pause)
+
+    def _in_trouble(self, name: str, detail: str) -> None:
+        if self.pulse.trouble.get(name) != detail:
+            log.error("The %s cannot work: %s", name, detail)
+        self.pulse.trouble[name] = detail
+
+    def _keep(self) -> float:
+        while timekeeping.tick(self._app).done == timekeeping.BATCH:
+            pass
+        self._report()
+        return self._until(timekeeping.next_tick(self._app))
+
+    def _report(self) -> None:
+        """Results reach the chains about a second after they came, in batches."""
+        now = time.monotonic()
+        if now - self._reported_at < REPORT_EVERY_S:
+            return
+        self._reported_at = now
+        timekeeping.report(self._app)
+
+    def _until(self, wait: timedelta | None) -> float:
+        return POLL_S if wait is None else min(POLL_S, max(0.0, wait.total_seconds()))
+
+    def _dispatch(self) -> float:
+        self._channels.connect(self._app.database.read(self._app.shelf.active).site)
+        wait = timekeeping.next_page(self._app)
+        if wait is None or wait > timedelta(0):
+            return self._until(wait)
+        for name in self._channels:
+            self._start(name)
+        return POLL_S
+
+    def _start(self, channel: str) -> None:
+        """Claim as many pages as there are free workers, and start them."""
+        free = 0
+        while free < WORKERS and self._free[channel].acquire(blocking=False):
+            free += 1
+        pages: list[Page] = []
+        try:
+            if free:
+                pages = delivery.claim(self._app, channel, free)
+        finally:
+            for _ in range(free - len(pages)):
+                self._free[channel].release()
+        for page in pages:
+            self._pools[channel].submit(self._deliver, page)
+
+    def _deliver(self, page: Page) -> None:
+        """★ The error boundary of a send: whatever goes wrong becomes the page's result, never a dead worker."""
+        try:
+            delivery.deliver(self._app, self._channels, page)
+        except UnavailableError as error:
+            log.warning("The result of %s could not be kept; its lease will run out. %s", page.id, error.detail)
+        except Exception as error:
+            log.exception("Page %s could not be sent as written; it counts as failed.", page.id)
+            self._failed(page, error)
+        finally:
+            self._free[page.channel].release()
+            self._app.bell.ring()
+
+    def _failed(self, page: Page, error: Exception) -> None:
+        try:
+            delivery.fail(self._app, page, f"It could not be written or sent: {error!r}")
+        except TocsinError as again:
+            log.warning("The failure of %s could not be kept; its lease will run out. %s", page.id, again.detail)
