@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +11,7 @@ from functools import partial
 from benchmarks.systems import SERVICE
 from tocsin.application.handle import roster
 from tocsin.application.ports import Database, Transaction
-from tocsin.db.clock import SteadyClock, boot_seconds
-from tocsin.db.postgres import PostgresDatabase
-from tocsin.db.sqlite import SqliteDatabase
+from tocsin.bootstrap import open_application
 from tocsin.demo.tocsin_server import Home
 from tocsin.domain.commands import Declare
 from tocsin.domain.decide import decide
@@ -24,7 +21,6 @@ from tocsin.domain.incident import Incident, fold
 from tocsin.domain.people import Roster
 from tocsin.domain.policy import Policy
 from tocsin.domain.severity import Severity
-from tocsin.procedures.loader import load
 from tocsin.settings import Settings
 
 PER_TRANSACTION = 2_000
@@ -44,19 +40,13 @@ def arm(home: Home, *, due: int, over: float, resting: int, begins_in: float) ->
     Returns:
         When each of the first kind owes its page, by incident id.
     """
-    procedures = load(home.path / "procedures")
-    with contextlib.closing(_database(home)) as database:
-        people = database.read(lambda transaction: roster(transaction, procedures, SERVICE, database.now()))
-        writer = _Writer(database, procedures.policy, people)
+    with open_application(Settings.from_environment(home.env)) as app:
+        procedures = app.database.read(app.shelf.active)
+        now = app.database.now()
+        people = app.database.read(lambda transaction: roster(transaction, procedures, SERVICE, now))
+        writer = _Writer(app.database, procedures.policy, people)
         writer.rest(resting)
-        return writer.due(due, over, database.now() + timedelta(seconds=begins_in))
-
-
-def _database(home: Home) -> Database:
-    settings = Settings.from_environment(home.env)
-    if settings.is_sqlite:
-        return SqliteDatabase(settings.database_file, SteadyClock())
-    return PostgresDatabase(settings.database_url or "", boot_seconds)
+        return writer.due(due, over, app.database.now() + timedelta(seconds=begins_in))
 
 
 class _Writer:

@@ -16,8 +16,7 @@ from typing import Self
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-LOOPBACK = "127.0.0.1"
-"""The only address the sink listens on."""
+from tocsin.demo.children import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
