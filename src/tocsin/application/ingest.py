@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tocsin.application.app import Application
-from tocsin.application.handle import Facts, carry_out, facts, roster
+from tocsin.application.handle import carry_out, facts, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import AlertRow, Integration, NewAlert
 from tocsin.domain import commands as cmd
 from tocsin.domain.alerts import Signal, fingerprint
 from tocsin.domain.events import Actor
 from tocsin.domain.incident import Incident
+from tocsin.domain.people import Roster
 from tocsin.domain.procedures import Procedures, Service
 from tocsin.domain.severity import Severity, from_label
 
@@ -56,8 +57,15 @@ class _Batch:
     procedures: Procedures
     by_group: dict[str, _Joining] = field(default_factory=dict)
     by_incident: dict[str, _Joining] = field(default_factory=dict)
+    rosters: dict[str, Roster] = field(default_factory=dict)
     seen: list[tuple[int, datetime, datetime | None]] = field(default_factory=list)
     changed: list[tuple[int, bool, NewAlert]] = field(default_factory=list)
+
+    def roster(self, transaction: Transaction, service: str) -> Roster:
+        """Who is on call for a service now, looked up once for everything this transaction decides."""
+        if service not in self.rosters:
+            self.rosters[service] = roster(transaction, self.procedures, service, self.now)
+        return self.rosters[service]
 
 
 def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Delivery]) -> bool:
@@ -89,7 +97,7 @@ def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
     for group, joining in sorted(batch.by_group.items()):
         _join_group(app, transaction, batch, group, joining)
     for incident_id, joining in sorted(batch.by_incident.items()):
-        _join_incident(app, transaction, incident_id, joining)
+        _join_incident(app, transaction, batch, incident_id, joining)
     transaction.alerts.seen(batch.seen)
     transaction.alerts.changed(batch.changed)
     return bool(batch.by_incident)
@@ -231,13 +239,14 @@ def _declare(transaction: Transaction, batch: _Batch, group: str, joining: _Join
     assert joining.worst is not None, "a group is made with an alert"
     signal = joining.fresh[0][0]
     said = signal.annotations.get("summary") or signal.annotations.get("description") or f"on {joining.service.title}"
-    return declare(
+    return carry_out(
         transaction,
-        batch.procedures,
+        None,
         cmd.Declare(
             at=batch.now,
             actor=_actor(joining.integration),
             policy=batch.procedures.policy,
+            roster=batch.roster(transaction, joining.service.id),
             id=transaction.incidents.unused_id(batch.now),
             title=f"{signal.name}: {said}"[:_TITLE],
             service=joining.service.id,
@@ -259,18 +268,19 @@ def _actor(integration: Integration) -> Actor:
     return Actor(f"integration:{integration.name}", "integration")
 
 
-def _join_incident(app: Application, transaction: Transaction, incident_id: str, joining: _Joining) -> None:
+def _join_incident(
+    app: Application, transaction: Transaction, batch: _Batch, incident_id: str, joining: _Joining
+) -> None:
     incident = transaction.incidents.load(incident_id)
     assert incident is not None, "alerts are stored with their incident"
-    known: Facts = facts(app, transaction, incident)
     after = carry_out(
         transaction,
         incident,
         cmd.AttachAlerts(
-            at=known.at,
+            at=max(batch.now, incident.updated_at),
             actor=_actor(joining.integration),
-            policy=known.policy,
-            roster=known.roster,
+            policy=app.shelf.version(transaction, incident.procedures).policy,
+            roster=batch.roster(transaction, incident.service),
             new=len(joining.fresh),
             refired=joining.refired,
             cleared=joining.cleared,

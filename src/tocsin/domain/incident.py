@@ -40,9 +40,12 @@ class Offer:
     expired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Incident:
     """Everything later decisions need to know.
+
+    It has no slots, so that `_with` can copy it in a microsecond; `dataclasses.replace` takes thirty for this many
+    fields, and ingest folds an event for every incident of every commit.
 
     Args:
         seq: events folded so far.
@@ -173,7 +176,14 @@ def evolve(incident: Incident | None, event: ev.Event) -> Incident:
     changed = _FOLDS[type(event)](incident, event)
     if _is_human(event):
         changed = _awake(changed, event.at)
-    return replace(changed, seq=incident.seq + 1, updated_at=event.at)
+    return _with(changed, seq=incident.seq + 1, updated_at=event.at)
+
+
+def _with(incident: Incident, **changed: object) -> Incident:
+    """`dataclasses.replace` for what happens with every alert."""
+    copy = object.__new__(Incident)
+    copy.__dict__.update(incident.__dict__, **changed)
+    return copy
 
 
 def _is_human(event: ev.Event) -> bool:
@@ -218,7 +228,7 @@ def _attached(incident: Incident, event: ev.AlertsAttached) -> Incident:
     last = incident.alerts_posted_at
     listens = incident.is_open and incident.is_acknowledged and not incident.flapping
     owed = listens and (last is None or event.at - last >= POST_EVERY)
-    return replace(
+    return _with(
         incident,
         firing=incident.firing + event.new + event.refired,
         alerts=incident.alerts + event.new,
