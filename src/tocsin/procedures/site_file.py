@@ -1,0 +1,81 @@
+"""What `site.yaml` may say: the company's own values, asked for at set-up (decision S)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from tocsin.procedures.fields import Line, MailAddress, Secret, Strict, WebAddress, wrong
+
+
+def _conference(text: str) -> str:
+    unknown = [name for name in re.findall(r"\{([^{}]*)\}", text) if name != "incident_id"]
+    if unknown:
+        raise wrong(f"{{{unknown[0]}}} is not known here; the one placeholder is {{incident_id}}")
+    return text
+
+
+class MailServer(Strict):
+    """How mail goes out."""
+
+    host: Line
+    """Name or address of the server that takes mail for delivery."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    security: Literal["none", "starttls", "tls"] = "none"
+    """none: as it is. starttls: begins in the clear and must switch (587). tls: encrypted from the start (465)."""
+    username: str = ""
+    """Empty for a server that asks for none."""
+    password: Secret = ""
+    """${NAME} or file:/path; never the password itself."""
+    sender: MailAddress
+    """The address that pages come from."""
+
+
+class TextMessages(Strict):
+    """How text messages go out: a service that speaks Twilio's API."""
+
+    base_url: WebAddress = ""
+    account_sid: str = ""
+    auth_token: Secret = ""
+    sender: str = ""
+    """The number that messages come from, such as +1-555-0100."""
+
+
+class Slack(Strict):
+    """How chat messages go out and answers come back."""
+
+    webhook_url: Secret = ""
+    """Whoever knows it can write to the channel, so it is kept like a password."""
+    bot_token: Secret = ""
+    signing_secret: Secret = ""
+    base_url: WebAddress = ""
+
+
+class Webhook(Strict):
+    """How messages to people's webhooks are signed (Standard Webhooks)."""
+
+    secret: Secret = ""
+    """${NAME} or file:/path; never the secret itself."""
+
+
+class SiteFile(Strict):
+    """The file `site.yaml`: the company's own values; they take effect at once, also for open incidents."""
+
+    organization: Line
+    """What the company calls itself in messages."""
+    public_url: Annotated[WebAddress, Field(min_length=1)]
+    """The address at which phones reach this server; every acknowledge link begins with it."""
+    support_address: MailAddress
+    """Where users write to for help."""
+    status_page_url: WebAddress = ""
+    """Where users read how things stand; empty when there is no such page."""
+    conference_url: Annotated[WebAddress, AfterValidator(_conference)] = ""
+    """Where an incident's call takes place; {incident_id} in it is filled in."""
+    heartbeat_url: WebAddress = ""
+    """An outside watchdog that is told that this server lives; empty for none."""
+    mail: MailServer
+    sms: TextMessages | None = None
+    slack: Slack | None = None
+    webhook: Webhook | None = None
