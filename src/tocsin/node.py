@@ -11,6 +11,7 @@ from tocsin.application.intake import Intake
 from tocsin.bootstrap import Switchboard, open_application
 from tocsin.engine import Engine
 from tocsin.settings import Settings
+from tocsin.watching import Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,13 @@ class Node:
         app: the application.
         intake: where doors hand in what senders brought.
         engine: ticks and sends.
+        watcher: looks at the procedures directory; None on PostgreSQL, where `tocsin apply` is the only way.
     """
 
     app: Application
     intake: Intake
     engine: Engine
+    watcher: Watcher | None
 
 
 @contextmanager
@@ -39,11 +42,17 @@ def running(settings: Settings) -> Iterator[Node]:
         UnavailableError: the database is out of reach, or a newer release wrote it.
     """
     with open_application(settings) as app:
-        node = Node(app, Intake(app), Engine(app, Switchboard(settings.environment, settings.public_url)))
+        watcher = Watcher(app, settings.procedures) if settings.is_sqlite else None
+        switchboard = Switchboard(settings.environment, settings.public_url)
+        node = Node(app, Intake(app), Engine(app, switchboard), watcher)
         node.intake.start()
         node.engine.start()
+        if watcher:
+            watcher.start()
         try:
             yield node
         finally:
+            if watcher:
+                watcher.stop()
             node.intake.stop()
             node.engine.stop()
