@@ -29,6 +29,7 @@ POLL_S = 1.0
 """Work another node left behind is found at least this soon, without being told."""
 
 REPORT_EVERY_S = 1.0
+FORGET_EVERY_S = 3600.0
 STOP_WITHIN_S = 10.0
 _FAULT_PAUSE_S = 1.0
 log = logging.getLogger("tocsin.engine")
@@ -66,6 +67,7 @@ class Engine:
             threading.Thread(target=self._loop, args=("dispatcher", self._dispatch), name="tocsin-out", daemon=True),
         ]
         self._reported_at = 0.0
+        self._forget_at = time.monotonic() + FORGET_EVERY_S
         self.pulse = Pulse()
 
     def start(self) -> None:
@@ -118,6 +120,7 @@ class Engine:
         while timekeeping.tick(self._app).done == timekeeping.BATCH:
             pass
         self._report()
+        self._forget()
         return self._until(timekeeping.next_tick(self._app))
 
     def _report(self) -> None:
@@ -127,6 +130,11 @@ class Engine:
             return
         self._reported_at = now
         timekeeping.report(self._app)
+
+    def _forget(self) -> None:
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + FORGET_EVERY_S
+            timekeeping.forget(self._app)
 
     def _until(self, wait: timedelta | None) -> float:
         return POLL_S if wait is None else min(POLL_S, max(0.0, wait.total_seconds()))

@@ -190,6 +190,10 @@ class Alerts(Protocol):
         """Close the occurrences of an ended incident; those still firing only when `firing_too`."""
         ...
 
+    def forget_payloads(self, before: datetime) -> int:
+        """Drop what senders said in occurrences that ended and were last seen before; how many."""
+        ...
+
     def page_of(self, incident_id: str, after_id: int, limit: int) -> list[dict[str, Any]]:
         """Occurrences of an incident as JSON-ready mappings, oldest first, each with its `id`."""
         ...

@@ -20,6 +20,7 @@ from tocsin.domain.incident import Incident
 from tocsin.domain.react import SendPage, Topic
 
 BATCH = 200
+PAYLOADS_KEPT = timedelta(days=90)
 RETRY_TICK = timedelta(minutes=1)
 log = logging.getLogger("tocsin.engine")
 
@@ -108,6 +109,12 @@ def _report_one(app: Application, transaction: Transaction, incident_id: str, pa
         command = cmd.ReportPages(at=known.at, policy=known.policy, roster=known.roster, results=results)
         carry_out(transaction, incident, command)
     transaction.pages.reported(pages)  # test pages belong to no incident
+
+
+def forget(app: Application) -> int:
+    """Drop the payloads of alerts that ended long ago; incidents and their events are kept for ever."""
+    before = app.database.now() - PAYLOADS_KEPT
+    return app.database.transact(lambda tx: tx.alerts.forget_payloads(before))
 
 
 def next_tick(app: Application) -> timedelta | None:

@@ -13,6 +13,7 @@ from tocsin.db.codec import instant, micros, optional_instant, optional_micros
 from tocsin.db.sql import Sql, marks
 
 _CHUNK = 500
+_FORGOTTEN = b'{"annotations":{},"labels":{},"link":""}'
 
 _INSERT = (
     "INSERT INTO alerts (integration_id, fingerprint, incident_id, is_open, firing, name, severity, starts_at, "
@@ -91,6 +92,13 @@ class AlertRows:
     def end(self, incident_id: str, *, firing_too: bool) -> None:
         which = "" if firing_too else " AND firing = 0"
         self._sql.run(f"UPDATE alerts SET is_open = 0 WHERE incident_id = ? AND is_open = 1{which}", (incident_id,))
+
+    def forget_payloads(self, before: datetime) -> int:
+        return self._sql.run(
+            "UPDATE alerts SET first_payload = ?, payload = NULL WHERE is_open = 0 AND last_seen_at < ? "
+            "AND first_payload <> ?",
+            (_FORGOTTEN, micros(before), _FORGOTTEN),
+        )
 
     def page_of(self, incident_id: str, after_id: int, limit: int) -> list[dict[str, Any]]:
         rows = self._sql.all(
