@@ -21,7 +21,7 @@ from tocsin.domain.incident import Incident, evolve
 from tocsin.domain.people import Roster
 from tocsin.domain.policy import Policy
 from tocsin.domain.procedures import Procedures
-from tocsin.domain.react import Effect, SendPage, StopPages, Tell, Topic, react
+from tocsin.domain.react import AnswerPages, Effect, SendPage, StopPages, Tell, Topic, react
 from tocsin.domain.schedules import on_call
 
 POST_LANE = 4
@@ -143,6 +143,8 @@ def _carry_effects(transaction: Transaction, after: Incident, effects: tuple[Eff
     for stop in effects:
         if isinstance(stop, StopPages):
             transaction.pages.stop(after.id, stop.rounds, stop.person, after.seq)
+        elif isinstance(stop, AnswerPages):
+            transaction.pages.acknowledge(after.id, stop.rounds, stop.person)
     planned = [page for effect in effects if (page := _planned(after, effect, command)) is not None]
     if planned:
         transaction.pages.plan(planned)
@@ -154,7 +156,7 @@ def _planned(after: Incident, effect: Effect, command: Command) -> Page | None:
             return intent(after, effect, command.at, attempt=1)
         case Tell():
             return _post(after, effect, command)
-        case StopPages():
+        case StopPages() | AnswerPages():
             return None
 
 

@@ -210,8 +210,8 @@ class Pages(Protocol):
         """Supersede what is planned in these rounds, for one person when `person` is set."""
         ...
 
-    def acknowledge(self, page_id: str) -> None:
-        """The page's person acted on it."""
+    def acknowledge(self, incident_id: str, rounds: Sequence[int], person: str) -> None:
+        """Pages of these rounds that reached their person were acknowledged by them."""
         ...
 
     def claim(self, channel: str, at: datetime, owner: str, lease_until: datetime, limit: int) -> list[Page]:

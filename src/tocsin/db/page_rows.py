@@ -87,8 +87,14 @@ class PageRows:
             values,
         )
 
-    def acknowledge(self, page_id: str) -> None:
-        self._sql.run("UPDATE pages SET state = 'acknowledged', wake_at = NULL WHERE id = ?", (page_id,))
+    def acknowledge(self, incident_id: str, rounds: Sequence[int], person: str) -> None:
+        if not rounds:
+            return
+        self._sql.run(
+            "UPDATE pages SET state = 'acknowledged' WHERE incident_id = ? AND person = ? AND topic = 'page' "
+            f"AND state IN ('accepted', 'delivered') AND round IN ({marks(len(rounds))})",
+            (incident_id, person, *rounds),
+        )
 
     def claim(self, channel: str, at: datetime, owner: str, lease_until: datetime, limit: int) -> list[Page]:
         claimed: list[Page] = []

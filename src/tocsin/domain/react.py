@@ -58,7 +58,15 @@ class StopPages:
     person: str = ""
 
 
-Effect = SendPage | Tell | StopPages
+@dataclass(frozen=True, slots=True)
+class AnswerPages:
+    """The pages of these rounds that reached this person have been acknowledged by them (R24)."""
+
+    rounds: tuple[int, ...]
+    person: str
+
+
+Effect = SendPage | Tell | StopPages | AnswerPages
 
 
 def react(before: Incident | None, after: Incident, event: ev.Event) -> tuple[Effect, ...]:
