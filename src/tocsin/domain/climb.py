@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from tocsin.domain import events as ev
 from tocsin.domain.commands import Command
-from tocsin.domain.escalation import Ladder, Owed, due, first_ladder, resolution_ladder
-from tocsin.domain.incident import Incident, evolve
+from tocsin.domain.escalation import Owed, due, first_ladder, resolution_ladder, resolution_step, together
+from tocsin.domain.incident import Incident, after, evolve
 from tocsin.domain.policy import Policy, Rung
 from tocsin.domain.rounds import Call, open_round
 
@@ -18,58 +18,55 @@ def tick(incident: Incident, command: Command) -> tuple[ev.Event, ...]:
     """Everything owed at the command's instant, done in order until nothing is owed any more."""
     happened: list[ev.Event] = []
     while pending := due(incident, command.policy, command.at):
-        for event in _ACTIONS[pending[0]](incident, command):
-            happened.append(event)
-            incident = evolve(incident, event)
+        done = _ACTIONS[pending[0]](incident, command)
+        happened += done
+        incident = after(incident, done)
     return tuple(happened)
+
+
+def resume(incident: Incident, command: Command, otherwise: Call) -> list[ev.Event]:
+    """The first ladder goes on and never with silence: every overdue step in one round, else what is asked for."""
+    if Owed.LADDER in due(incident, command.policy, command.at):
+        return _climb(incident, command)
+    return [open_round(incident, command, otherwise)]
 
 
 def last_step(incident: Incident, policy: Policy, cause: ev.Cause) -> Call:
     """The step the first ladder stands on, again; its first step when none was taken."""
     step = first_ladder(incident, policy).step(max(0, incident.rung - 1))
-    return Call(cause, levels=step.page, posts=step.post, channels=step.channels)
+    return _call(cause, step)
 
 
 def next_step(incident: Incident, policy: Policy, cause: ev.Cause) -> Call:
-    """The step the first ladder would take next, now; the level above when it has no more."""
+    """The step the first ladder would take next, now; the level above when it has no more.
+
+    A repeat is no step taken early: all its levels are paged again when it is due.
+    """
     ladder = first_ladder(incident, policy)
     if ladder.step_at(incident.rung) is None:
         above = min(incident.level + 1, max(policy.levels))
         return Call(cause, levels=(above,))
-    step = ladder.step(incident.rung)
-    return Call(cause, levels=step.page, posts=step.post, channels=step.channels, rung=incident.rung + 1)
+    taken = incident.rung + 1 if incident.rung < len(ladder.rungs) else incident.rung
+    return _call(cause, ladder.step(incident.rung), taken)
 
 
-def _together(ladder: Ladder, first: int, end: int) -> Rung:
-    """The steps from `first` to before `end` as one; who is woken by one is not also told by another."""
-    steps = [ladder.step(step) for step in range(first, end)]
-    page = {level for step in steps for level in step.page}
-    post = {level for step in steps for level in step.post} - page
-    return Rung(steps[-1].after, page=tuple(sorted(page)), post=tuple(sorted(post)), channels=steps[-1].channels)
+def _call(cause: ev.Cause, step: Rung, taken: int | None = None) -> Call:
+    return Call(cause, levels=step.page, posts=step.post, channels=step.channels, rung=taken)
 
 
 def _climb(incident: Incident, command: Command) -> list[ev.Event]:
     ladder = first_ladder(incident, command.policy)
     end = ladder.taken_by(incident.rung, command.at)
-    rung = _together(ladder, incident.rung, end)
-    call = Call(ev.Cause.LADDER, levels=rung.page, posts=rung.post, channels=rung.channels, rung=end)
-    return [open_round(incident, command, call)]
+    overdue = together([ladder.step(step) for step in range(incident.rung, end)])
+    return [open_round(incident, command, _call(ev.Cause.LADDER, overdue, end))]
 
 
 def _resolution(incident: Incident, command: Command) -> list[ev.Event]:
-    """The resolution ladder; a step from before the acknowledgement wakes only levels not yet woken."""
-    ladder = resolution_ladder(incident, command.policy)
-    end = ladder.taken_by(incident.resolution_rung, command.at)
-    levels: set[int] = set()
-    posts: set[int] = set()
-    for number in range(incident.resolution_rung, end):
-        step, step_at = ladder.step(number), ladder.step_at(number)
-        passed = step_at is not None and incident.acknowledged_at is not None and step_at < incident.acknowledged_at
-        skipped = set(incident.levels_paged) if passed else set()
-        levels |= set(step.page) - skipped
-        posts |= set(step.post) - skipped
-    call = Call(ev.Cause.RESOLUTION, levels=sorted(levels), posts=sorted(posts - levels), rung=end)
-    return [open_round(incident, command, call)]
+    policy = command.policy
+    end = resolution_ladder(incident, policy).taken_by(incident.resolution_rung, command.at)
+    steps = [resolution_step(incident, policy, step) for step in range(incident.resolution_rung, end)]
+    overdue = together([step for step in steps if step.page or step.post])
+    return [open_round(incident, command, _call(ev.Cause.RESOLUTION, overdue, end))]
 
 
 def _stale(incident: Incident, command: Command) -> list[ev.Event]:
@@ -77,12 +74,10 @@ def _stale(incident: Incident, command: Command) -> list[ev.Event]:
 
 
 def _void(incident: Incident, command: Command) -> list[ev.Event]:
-    """The first ladder resumes, and never with silence: when no step is due now, the last one is paged again."""
+    """The first ladder resumes at once; when none of its steps is overdue, the last one is paged again."""
     voided = ev.AcknowledgementVoided(at=command.at, actor=ev.SYSTEM, person=incident.acknowledged_by)
     state = evolve(incident, voided)
-    if Owed.LADDER in due(state, command.policy, command.at):
-        return [voided]
-    return [voided, open_round(state, command, last_step(state, command.policy, ev.Cause.LADDER))]
+    return [voided, *resume(state, command, last_step(state, command.policy, ev.Cause.LADDER))]
 
 
 def _offer(incident: Incident, command: Command) -> list[ev.Event]:

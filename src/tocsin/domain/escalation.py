@@ -5,8 +5,8 @@ An incident needs one armed timer, whatever waits on it: `next_due`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -24,13 +24,23 @@ class Owed(IntEnum):
     OFFER = 5
 
 
+def together(steps: Sequence[Rung]) -> Rung:
+    """Several steps as one: who is woken by one is not also told by another; the widest choice of channels wins."""
+    page = {level for step in steps for level in step.page}
+    post = {level for step in steps for level in step.post} - page
+    channels: tuple[str, ...] | None = ()
+    for step in steps:
+        channels = None if channels is None or step.channels is None else (*channels, *step.channels)
+    return Rung(steps[-1].after, tuple(sorted(page)), tuple(sorted(post)), channels)
+
+
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """A ladder started at an instant; its steps are the rungs, then the whole ladder again and again.
 
     Args:
         start: the anchor its clock counts from.
-        rungs: its steps.
+        rungs: its steps; a ladder that repeats has some.
         repeat_every: interval of the repeats; None when it ends with its last rung.
         calendar: for rungs that wait for a business day.
     """
@@ -45,17 +55,14 @@ class Ladder:
         if step < len(self.rungs):
             after = self.rungs[step].after
             return self.calendar.next_business_day(self.start) if isinstance(after, Wait) else self.start + after
-        if self.repeat_every is None or not self.rungs:
+        if self.repeat_every is None:
             return None
         last = self.step_at(len(self.rungs) - 1)
         return None if last is None else last + (step - len(self.rungs) + 1) * self.repeat_every
 
     def step(self, step: int) -> Rung:
         """What a step does; a repeat pages every level of the ladder together."""
-        if step < len(self.rungs):
-            return self.rungs[step]
-        paged = sorted({level for rung in self.rungs for level in rung.page})
-        return Rung(self.rungs[-1].after, page=tuple(paged), channels=self.rungs[-1].channels)
+        return self.rungs[step] if step < len(self.rungs) else replace(together(self.rungs), post=())
 
     def taken_by(self, step: int, at: datetime) -> int:
         """How many steps are taken once everything due by `at` is, having taken `step` before."""
@@ -75,6 +82,30 @@ def resolution_ladder(incident: Incident, policy: Policy) -> Ladder:
     return Ladder(incident.anchor_at, policy.timings[incident.severity].acknowledged, None, policy.calendar)
 
 
+def next_resolution_step(incident: Incident, policy: Policy) -> int:
+    """The step of the resolution ladder that is owed next: one that has passed and tells nobody new is not."""
+    ladder, step = resolution_ladder(incident, policy), incident.resolution_rung
+    while (late := _passed_before_acknowledgement(incident, ladder, step)) and not (late.page or late.post):
+        step += 1
+    return step
+
+
+def resolution_step(incident: Incident, policy: Policy, step: int) -> Rung:
+    """What a step does; one from before the acknowledgement wakes and tells only levels not woken yet."""
+    ladder = resolution_ladder(incident, policy)
+    return _passed_before_acknowledgement(incident, ladder, step) or ladder.step(step)
+
+
+def _passed_before_acknowledgement(incident: Incident, ladder: Ladder, step: int) -> Rung | None:
+    """What is left of a step that came due before somebody had it; None for a step that did not."""
+    due_at = ladder.step_at(step)
+    if due_at is None or incident.acknowledged_at is None or due_at >= incident.acknowledged_at:
+        return None
+    rung, woken = ladder.step(step), incident.levels_paged
+    page = tuple(level for level in rung.page if level not in woken)
+    return replace(rung, page=page, post=tuple(level for level in rung.post if level not in woken))
+
+
 def owed(incident: Incident, policy: Policy) -> Iterator[tuple[datetime, Owed]]:
     """Everything time will make due if nothing else happens: instant and kind, unordered."""
     if not incident.is_open:
@@ -85,7 +116,8 @@ def owed(incident: Incident, policy: Policy) -> Iterator[tuple[datetime, Owed]]:
             yield incident.stale_at + timings.void_after, Owed.VOID
         elif timings.stale_after is not None:
             yield incident.last_human_at + timings.stale_after, Owed.STALE
-        resolution_at = resolution_ladder(incident, policy).step_at(incident.resolution_rung)
+        step = next_resolution_step(incident, policy)
+        resolution_at = resolution_ladder(incident, policy).step_at(step)
         if resolution_at is not None:
             yield resolution_at, Owed.RESOLUTION
     elif incident.held_at is None:

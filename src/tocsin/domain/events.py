@@ -166,7 +166,13 @@ class RoundOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged(Event):
-    """A person has it. `rounds` are the rounds this answers: none of their sends may start from here on."""
+    """A person has seen it and acts.
+
+    Args:
+        person: who.
+        rounds: what this answers: none of their sends may start from here on.
+        taken: the incident is theirs now; False when somebody else has it already.
+    """
 
     person: str
     rounds: tuple[int, ...]

@@ -89,11 +89,8 @@ def require(phase: Phase | None, command: str) -> None:
     """
     legal = TRANSITIONS[phase]
     if command not in legal:
-        where = "an incident that has been declared" if phase is None else f"the phase {phase}"
-        detail = f"'{command}' is not possible in {where}; nothing was changed."
-        if phase is None:
-            detail = f"'{command}' needs {where}; nothing was changed."
-        raise NotAllowedNowError(detail, set(legal) - SYSTEM_COMMANDS)
+        obstacle = "needs a declared incident" if phase is None else f"is not possible in the phase {phase}"
+        raise NotAllowedNowError(f"'{command}' {obstacle}; nothing was changed.", set(legal) - SYSTEM_COMMANDS)
 
 
 def diagram() -> str:

@@ -91,8 +91,9 @@ def _sends(before: Incident, after: Incident, event: ev.Event) -> tuple[Effect, 
     match event:
         case ev.RoundOpened():
             return _opened(event)
-        case ev.Acknowledged(taken=True):
-            return _tell(Topic.TAKEN, (told for told in after.told if told != event.person), after)
+        case ev.Acknowledged():
+            others = (told for told in after.told if event.taken and told != event.person)
+            return (AnswerPages(event.rounds, event.person), *_tell(Topic.TAKEN, others, after))
         case ev.AlertsAttached() if after.alerts_posted_at != before.alerts_posted_at:
             return _tell(Topic.JOINED, (after.acknowledged_by,), after)
         case ev.Declined() if after.open_rounds:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tocsin.domain.commands import Command
 from tocsin.domain.events import Cause, RoundOpened, Target, Way
 from tocsin.domain.incident import Incident
-from tocsin.domain.people import Notify, Person, Roster
+from tocsin.domain.people import Person, Roster
 from tocsin.domain.severity import Severity
 
 VOICE = "voice"
@@ -65,7 +65,6 @@ def open_round(incident: Incident, command: Command, call: Call) -> RoundOpened:
     levels = list(call.levels)
     if call.people and not gathering.targets and not levels:
         levels = [incident.level or command.policy.default_level]
-    top = max(command.policy.levels)
     for level in levels:
         _gather(gathering, incident, command, level, call.channels)
     if levels and not gathering.targets:
@@ -84,9 +83,9 @@ def open_round(incident: Incident, command: Command, call: Call) -> RoundOpened:
         rung=call.rung,
         targets=tuple(gathering.targets.values()),
         posts=tuple(posts),
-        levels=tuple(sorted({min(level, top) for level in levels})),
+        levels=tuple(sorted(set(levels))),
         fell_through=tuple(gathering.fell_through),
-        unverified=tuple(gathering.unverified),
+        unverified=tuple(dict.fromkeys(gathering.unverified)),
     )
 
 
@@ -138,13 +137,13 @@ def _everybody(gathering: _Gathering, roster: Roster, *, voice: bool) -> None:
 
 
 def _ways(person: Person, channels: tuple[str, ...] | None, *, voice: bool) -> tuple[Way, ...]:
-    """A person's verified ways in the order of their rules; all of them at once when they set no rules."""
-    rules = person.rules or tuple(Notify(contact.channel) for contact in person.contacts)
-    ways = []
-    for rule in rules:
-        contact = person.reached_by(rule.channel)
-        silent = rule.channel == VOICE and not voice
-        if contact is None or not contact.verified or silent or (channels is not None and rule.channel not in channels):
-            continue
-        ways.append(Way(rule.channel, int(rule.after.total_seconds())))
-    return tuple(ways)
+    """A person's verified ways in the order of their rules; all of them at once when no rule of theirs is of use."""
+
+    def usable(channel: str) -> bool:
+        contact = person.reached_by(channel)
+        spoken = channel == VOICE and not voice
+        return contact is not None and contact.verified and not spoken and (channels is None or channel in channels)
+
+    ways = [Way(rule.channel, int(rule.after.total_seconds())) for rule in person.rules if usable(rule.channel)]
+    ways = ways or [Way(contact.channel) for contact in person.contacts if usable(contact.channel)]
+    return tuple(dict.fromkeys(ways))
