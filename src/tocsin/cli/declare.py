@@ -14,7 +14,10 @@ from tocsin.domain.severity import Severity
 Title = Annotated[str, typer.Argument(metavar="TITLE", help="What is wrong, in one line.")]
 Service = Annotated[str, typer.Option("--service", metavar="S", help="What is broken; the first service otherwise.")]
 HowBad = Annotated[
-    Severity | None, typer.Option("--severity", case_sensitive=False, help="How bad it is; HIGH otherwise.")
+    Severity | None,
+    typer.Option(
+        "--severity", metavar="L", case_sensitive=False, help="CRITICAL, HIGH, MEDIUM or LOW; HIGH otherwise."
+    ),
 ]
 Symptoms = Annotated[list[str] | None, typer.Option("--symptom", metavar="TEXT", help="What is seen; may be repeated.")]
 Users = Annotated[str, typer.Option("--users", metavar="N|N%", help="How many users it touches.")]

@@ -10,7 +10,10 @@ from tocsin.cli.asking import act
 from tocsin.cli.incident_text import moved
 from tocsin.cli.options import As, Incident, Json, Why
 
-Tier = Annotated[int | None, typer.Option("--level", min=1, max=4, help="Page this level; the next one otherwise.")]
+Tier = Annotated[
+    int | None,
+    typer.Option("--level", metavar="1|2|3|4", min=1, max=4, help="Page this level; the next one otherwise."),
+]
 
 
 def escalate(incident: Incident, *, why: Why, level: Tier = None, as_: As = "", as_json: Json = False) -> None:

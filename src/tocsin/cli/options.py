@@ -20,4 +20,4 @@ Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it 
 Level = Annotated[
     Severity, typer.Argument(metavar="LEVEL", case_sensitive=False, help="CRITICAL, HIGH, MEDIUM or LOW.")
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")]

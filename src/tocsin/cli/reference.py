@@ -6,9 +6,11 @@ Example: python -m tocsin.cli.reference > docs/cli.md
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 from tocsin.cli.app import SUMMARIES, VERBS, command_of
@@ -82,13 +84,13 @@ def _described(path: str, command: Any) -> str:  # noqa: ANN401 - typer keeps th
 
 def _paragraphs(parts: list[str]) -> Iterator[str]:
     for part in parts:
-        yield " ".join(part.split())
+        yield textwrap.fill(" ".join(part.split()), 120)
         yield ""
 
 
 def _row(parameter: Any) -> str:  # noqa: ANN401 - as above
-    if "--json" in parameter.opts:
-        return ""
+    if "--json" in parameter.opts or {"--as", "--by"} <= set(parameter.opts):
+        return ""  # every command has them, and the introduction explains them
     if parameter.param_type_name == "argument":
         name = parameter.metavar or parameter.name.upper()
         shown = f"`{name}`" if parameter.required else f"`[{name}]`"
@@ -100,10 +102,7 @@ def _row(parameter: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _value(parameter: Any) -> str:  # noqa: ANN401 - as above
-    choices = getattr(parameter.type, "choices", None)
-    if parameter.metavar:
-        return str(parameter.metavar)
-    return " ".join(map(str, choices)) if choices else str(parameter.type.name).upper()
+    return str(parameter.metavar or parameter.display_type(typer.Context(command_of("list"))))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tocsin.node import Node
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 is everywhere.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")]
+Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="TCP port; 0 picks a free one.")]
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
 
