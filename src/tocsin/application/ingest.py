@@ -58,6 +58,8 @@ class _Batch:
     by_group: dict[str, _Joining] = field(default_factory=dict)
     by_incident: dict[str, _Joining] = field(default_factory=dict)
     rosters: dict[str, Roster] = field(default_factory=dict)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    inserted: list[NewAlert] = field(default_factory=list)
     seen: list[tuple[int, datetime, datetime | None]] = field(default_factory=list)
     changed: list[tuple[int, bool, NewAlert]] = field(default_factory=list)
 
@@ -98,6 +100,7 @@ def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
         _join_group(app, transaction, batch, group, joining)
     for incident_id, joining in sorted(batch.by_incident.items()):
         _join_incident(app, transaction, batch, incident_id, joining)
+    transaction.alerts.insert(batch.inserted)
     transaction.alerts.seen(batch.seen)
     transaction.alerts.changed(batch.changed)
     return bool(batch.by_incident)
@@ -218,9 +221,8 @@ def _join_group(app: Application, transaction: Transaction, batch: _Batch, group
             recurrence_of = last.id if last is not None else ""
     if incident is None:
         incident = _declare(transaction, batch, group, joining, recurrence_of)
-    transaction.alerts.insert(
-        [_content(batch, joining.integration, signal, key, incident.id) for signal, key in joining.fresh]
-    )
+    batch.incidents[incident.id] = incident
+    batch.inserted += [_content(batch, joining.integration, signal, key, incident.id) for signal, key in joining.fresh]
     whole = batch.by_incident.setdefault(incident.id, joining)
     if whole is not joining:
         whole.fresh, whole.worst, whole.service = joining.fresh, joining.worst, joining.service
@@ -271,7 +273,7 @@ def _actor(integration: Integration) -> Actor:
 def _join_incident(
     app: Application, transaction: Transaction, batch: _Batch, incident_id: str, joining: _Joining
 ) -> None:
-    incident = transaction.incidents.load(incident_id)
+    incident = batch.incidents.get(incident_id) or transaction.incidents.load(incident_id)
     assert incident is not None, "alerts are stored with their incident"
     after = carry_out(
         transaction,

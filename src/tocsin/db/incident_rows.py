@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tocsin.application.records import TimelineEntry
 from tocsin.db.codec import (
@@ -21,14 +21,15 @@ from tocsin.domain.events import Event
 from tocsin.domain.incident import FOLD_VERSION, Incident, fold
 from tocsin.domain.lifecycle import STATUS, Status
 
-_STATE = "SELECT id, state, fold_version FROM incidents "
+_STATE = "SELECT id, state, fold_version, head_hash FROM incidents "
 
 
 class IncidentRows:
-    """`application.ports.Incidents` on SQL."""
+    """`application.ports.Incidents` on SQL, for one transaction: it remembers the heads of what it loaded."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
+        self._heads: dict[str, bytes] = {}
 
     def load(self, incident_id: str) -> Incident | None:
         return self._one(_STATE + "WHERE id = ?" + self._sql.lock, (incident_id,))
@@ -46,22 +47,20 @@ class IncidentRows:
 
     def _state(self, row: Row) -> Incident:
         """The stored state, or a fresh fold when this release computes it differently."""
-        incident_id, state, fold_version = row
+        incident_id, state, fold_version, head = row
+        self._heads[incident_id] = bytes(head)
         return decode_state(bytes(state)) if fold_version == FOLD_VERSION else fold(self.events(incident_id))
 
     def unused_id(self, at: datetime) -> str:
         stem = at.strftime("INC-%Y%m%d-%H%M%S")
-        taken = {row[0] for row in self._sql.all("SELECT id FROM incidents WHERE id LIKE ?", (stem + "%",))}
-        if stem not in taken:
-            return stem
-        number = len(taken) + 1
-        while f"{stem}-{number}" in taken:
-            number += 1
-        return f"{stem}-{number}"
+        second = at.replace(microsecond=0)
+        within = (micros(second), micros(second + timedelta(seconds=1)))
+        rows = self._sql.all("SELECT count(*) FROM incidents WHERE declared_at >= ? AND declared_at < ?", within)
+        return f"{stem}-{rows[0][0] + 1}" if rows[0][0] else stem
 
     def append(self, after: Incident, events: Sequence[Event], next_due_at: datetime | None) -> None:
         first = after.seq - len(events) + 1
-        head = GENESIS if first == 1 else self.head(after.id)[1]
+        head = GENESIS if first == 1 else self._heads[after.id]
         links, texts = [], []
         for seq, event in enumerate(events, first):
             body, stored = encode_event(event, after.id, seq)
@@ -71,6 +70,7 @@ class IncidentRows:
         self._sql.many("INSERT INTO events (incident_id, seq, body, hash) VALUES (?, ?, ?, ?)", links)
         if texts:
             self._sql.many("INSERT INTO texts (incident_id, id, salt, words) VALUES (?, ?, ?, ?)", texts)
+        self._heads[after.id] = head
         self._store(after, head, next_due_at, new=first == 1)
 
     def _store(self, after: Incident, head: bytes, next_due_at: datetime | None, *, new: bool) -> None:

@@ -105,7 +105,6 @@ class SqliteDatabase:
     def _write(self) -> None:
         """The writer's life: take everything that waits, run it, commit once, then answer."""
         sql = SqliteConnection(self._writer_connection)
-        transaction = SqlTransaction(sql)
         while (job := self._jobs.get()) is not None:
             batch = [job]
             last = False
@@ -115,17 +114,17 @@ class SqliteDatabase:
                     last = True
                     break
                 batch.append(another)
-            self._commit(sql, transaction, batch)
+            self._commit(sql, batch)
             if last:
                 break
         self._writer_connection.close()
 
-    def _commit(self, sql: SqliteConnection, transaction: SqlTransaction, batch: list[_Job]) -> None:
+    def _commit(self, sql: SqliteConnection, batch: list[_Job]) -> None:
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             sql.run("BEGIN IMMEDIATE")
             for work, done in batch:
-                answers.append((done, *self._one(sql, transaction, work)))
+                answers.append((done, *self._one(sql, work)))
             sql.run("COMMIT")
         except sqlite3.Error as error:
             if self._writer_connection.in_transaction:
@@ -140,13 +139,11 @@ class SqliteDatabase:
             else:
                 done.set_exception(problem)
 
-    def _one(
-        self, sql: SqliteConnection, transaction: SqlTransaction, work: Callable[[Transaction], Any]
-    ) -> tuple[Any, BaseException | None]:
+    def _one(self, sql: SqliteConnection, work: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
         """One piece of work between a savepoint and its release; a failing one leaves no trace and hurts no other."""
         sql.run("SAVEPOINT work")
         try:
-            result = work(transaction)
+            result = work(SqlTransaction(sql))
         except BaseException as problem:  # noqa: BLE001 - handed to whoever waits for this work, with its traceback
             sql.run("ROLLBACK TO work")
             sql.run("RELEASE work")
