@@ -50,11 +50,12 @@ def compile_version(data: bytes, version: str) -> Procedures:
 
 
 @contextmanager
-def open_application(settings: Settings) -> Iterator[Application]:
+def open_application(settings: Settings, listening_url: str = "") -> Iterator[Application]:
     """Open the database, bring it to the latest schema, and put the application around it.
 
     Args:
         settings: where it is; on SQLite the caller holds the home's lock.
+        listening_url: how programs on this machine reach this process; empty when it does not listen.
 
     Raises:
         UnavailableError: the database is out of reach, or a newer release wrote it.
@@ -70,6 +71,7 @@ def open_application(settings: Settings) -> Iterator[Application]:
             shelf=Shelf(compile_version),
             link_key=_link_key(settings, database.transact),
             public_url=settings.public_url,
+            listening_url=listening_url,
             node=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             crash=crash_at(settings.crash_at),
         )

@@ -32,16 +32,17 @@ class Node:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Node]:
+def running(settings: Settings, listening_url: str = "") -> Iterator[Node]:
     """Run a node until the block ends; then refuse new work, finish what is being sent, and let go.
 
     Args:
         settings: where the home and the database are; on SQLite the caller holds the home's lock.
+        listening_url: how programs on this machine reach this node; empty when it does not listen.
 
     Raises:
         UnavailableError: the database is out of reach, or a newer release wrote it.
     """
-    with open_application(settings) as app:
+    with open_application(settings, listening_url) as app:
         watcher = Watcher(app, settings.procedures) if settings.is_sqlite else None
         switchboard = Switchboard(settings.environment, settings.public_url)
         node = Node(app, Intake(app), Engine(app, switchboard), watcher)

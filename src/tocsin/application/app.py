@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from tocsin.application.ports import Database, Transaction
 from tocsin.domain.errors import UnavailableError
@@ -88,21 +89,27 @@ class Application:
         shelf: procedures by version.
         link_key: secret that signs acknowledge links.
         public_url: how people reach the pages; without a trailing slash. Empty: the procedures' own.
+        listening_url: how programs on this machine reach this process; empty when it does not listen.
         node: name of this process among its peers.
         bell: rung after commits that leave work.
         crash: called with the name of each named crash point (`TOCSIN_CRASH_AT`).
-        facts: what doctor shows of the installation.
     """
 
     database: Database
     shelf: Shelf
     link_key: bytes
     public_url: str = ""
+    listening_url: str = ""
     node: str = "local"
     bell: Bell = field(default_factory=Bell)
     crash: Callable[[str], None] = no_crash
-    facts: Mapping[str, str] = field(default_factory=dict)
 
     def base_url(self, procedures: Procedures) -> str:
-        """Where people reach the pages."""
-        return (self.public_url or procedures.site.public_url).rstrip("/")
+        """Where people reach the pages.
+
+        A site that still has an address of this machine is being tried out: the port really listened on is then better
+        than the one that was written down.
+        """
+        said = (self.public_url or procedures.site.public_url).rstrip("/")
+        here = not self.public_url and urlsplit(said).hostname in {"127.0.0.1", "localhost", "::1"}
+        return self.listening_url if here and self.listening_url else said

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 is everywhere.")]
 Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="TCP port; 0 picks a free one.")]
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
-
 
 def serve(*, host: Host = "127.0.0.1", port: Port = 8080, as_json: Json = False) -> None:
     """Run API, web pages and engine in one process.
@@ -41,18 +39,23 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8080, as_json: Json = False)
     # The server's libraries are loaded by this verb alone, and only here.
     from tocsin.cli.logs import start_logging
     from tocsin.node import running
+    from tocsin.web.server import listen, url_of
     from tocsin.web.server import serve as serve_web
 
     start_logging(here)
-    with _alone(here) as lock, running(here) as node, _noted(here, lock is not None):
+    with (
+        _alone(here) as lock,
+        listen(host, port) as listening,
+        running(here, url := url_of(listening)) as node,
+        _noted(here, lock is not None),
+    ):
         serve_web(
             node.app,
             node.intake,
-            host,
-            port,
+            listening,
             troubles=partial(_troubles, node),
             trusted_proxies=here.trusted_proxies,
-            ready=_announce(here, node, noted=lock is not None, as_json=as_json),
+            ready=_announce(here, node, url, noted=lock is not None, as_json=as_json),
         )
 
 
@@ -80,14 +83,12 @@ def _noted(here: Settings, noted: bool) -> Iterator[None]:
             forget_server(here)
 
 
-def _announce(here: Settings, node: Node, *, noted: bool, as_json: bool) -> Callable[[str, int], None]:
+def _announce(here: Settings, node: Node, url: str, *, noted: bool, as_json: bool) -> Callable[[], None]:
     from tocsin.cli.local_token import local_token
 
     token = local_token(node.app, here) if noted else ""
 
-    def announce(address: str, port: int) -> None:
-        reachable = _EVERYWHERE.get(address, address)
-        url = f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    def announce() -> None:
         if noted:
             RunningServer(url, token, os.getpid()).write(here)
         if as_json:

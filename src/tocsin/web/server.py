@@ -21,15 +21,16 @@ GRACE_S = 10
 BACKLOG = 2048
 """Connections that wait while the process starts, or is busy for a moment."""
 
-Ready = Callable[[str, int], None]
-"""Called once, with address and port, when requests are answered."""
+Ready = Callable[[], None]
+"""Called once, when requests are answered."""
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
 
 
 def serve(
     app: Application,
     intake: Intake,
-    host: str,
-    port: int,
+    listening: socket.socket,
     *,
     troubles: Troubles = nothing_wrong,
     trusted_proxies: Sequence[str] = (),
@@ -40,30 +41,32 @@ def serve(
     Args:
         app: the application.
         intake: started; the caller stops it afterwards.
-        host: name or address to listen on.
-        port: TCP port; 0 picks a free one.
+        listening: as `listen` made it, before anything slow began: early senders wait instead of being turned away.
         troubles: see `create_app`.
         trusted_proxies: addresses or networks whose X-Forwarded-… headers count.
         ready: called when requests are answered.
-
-    Raises:
-        NotAllowedNowError: the address cannot be listened on.
     """
-    with listen(host, port) as listening:  # first, so that early senders wait instead of being turned away
-        web = create_app(app, intake, troubles)
-        config = uvicorn.Config(
-            web.asgi,
-            access_log=False,
-            log_config=None,
-            log_level="warning",
-            server_header=False,
-            lifespan="off",
-            backlog=BACKLOG,
-            proxy_headers=bool(trusted_proxies),
-            forwarded_allow_ips=list(trusted_proxies),
-            timeout_graceful_shutdown=GRACE_S,
-        )
-        Server(config, web.live, ready).run([listening])
+    web = create_app(app, intake, troubles)
+    config = uvicorn.Config(
+        web.asgi,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        lifespan="off",
+        backlog=BACKLOG,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    Server(config, web.live, ready).run([listening])
+
+
+def url_of(listening: socket.socket) -> str:
+    """How programs on this machine reach a listening socket."""
+    address, port = listening.getsockname()[:2]
+    reachable = _EVERYWHERE.get(address, address)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -103,9 +106,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections, then say so."""
         await super().startup(sockets)
-        if self._ready is not None and sockets:
-            address = sockets[0].getsockname()
-            self._ready(address[0], address[1])
+        if self._ready is not None:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C does not wait.
