@@ -1,0 +1,20 @@
+"""Channels: the ways out to people. One module per channel and one line below for each (docs/channels.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tocsin.application.ports import Channel
+from tocsin.channels.console import Console
+from tocsin.channels.email import Email
+from tocsin.channels.sending.settings import ChannelSettings
+from tocsin.channels.webhook import Webhook
+
+__all__ = ["REGISTRY", "ChannelSettings"]
+
+REGISTRY: dict[str, Callable[[ChannelSettings], Channel]] = {
+    "console": Console,
+    "email": Email,
+    "webhook": Webhook,
+}
+"""Every channel by the name that contacts and notification rules use."""

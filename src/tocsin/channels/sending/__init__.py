@@ -1,0 +1,1 @@
+"""What channels share; a channel imports this, never another channel."""
