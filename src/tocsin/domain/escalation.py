@@ -31,7 +31,8 @@ def together(steps: Sequence[Rung]) -> Rung:
     channels: tuple[str, ...] | None = ()
     for step in steps:
         channels = None if channels is None or step.channels is None else (*channels, *step.channels)
-    return Rung(steps[-1].after, tuple(sorted(page)), tuple(sorted(post)), channels)
+    named = channels and tuple(dict.fromkeys(channels))
+    return Rung(steps[-1].after, tuple(sorted(page)), tuple(sorted(post)), named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ _STAYS = (
 
 
 def _open(phase: Phase) -> dict[str, tuple[Phase, ...]]:
-    return {**dict.fromkeys(_STAYS, (phase,)), "resolve": (Phase.CLOSED,), "close": (Phase.CLOSED,)}
+    # Closing a CRITICAL incident takes two people: the first one's word changes no phase.
+    return {**dict.fromkeys(_STAYS, (phase,)), "resolve": (Phase.CLOSED,), "close": (phase, Phase.CLOSED)}
 
 
 TRANSITIONS: Mapping[Phase | None, Mapping[str, tuple[Phase, ...]]] = {
@@ -94,13 +95,14 @@ def require(phase: Phase | None, command: str) -> None:
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram, for docs/lifecycle.md."""
+    """The moves from one phase to another as a Mermaid state diagram, for docs/lifecycle.md."""
     lines = ["stateDiagram-v2"]
     for phase, moves in TRANSITIONS.items():
         by_target: dict[Phase, list[str]] = {}
         for command, targets in moves.items():
             for target in targets:
-                by_target.setdefault(target, []).append(command)
+                if target is not phase:
+                    by_target.setdefault(target, []).append(command)
         source = "[*]" if phase is None else phase.value
         lines += [f"    {source} --> {target}: {', '.join(names)}" for target, names in by_target.items()]
     return "\n".join(lines) + "\n"

@@ -92,8 +92,9 @@ def _sends(before: Incident, after: Incident, event: ev.Event) -> tuple[Effect, 
         case ev.RoundOpened():
             return _opened(event)
         case ev.Acknowledged():
+            answers = (AnswerPages(event.rounds, event.person),) if event.rounds else ()
             others = (told for told in after.told if event.taken and told != event.person)
-            return (AnswerPages(event.rounds, event.person), *_tell(Topic.TAKEN, others, after))
+            return (*answers, *_tell(Topic.TAKEN, others, after))
         case ev.AlertsAttached() if after.alerts_posted_at != before.alerts_posted_at:
             return _tell(Topic.JOINED, (after.acknowledged_by,), after)
         case ev.Declined() if after.open_rounds:
