@@ -30,11 +30,11 @@ from tocsin.domain.decide import decide
 from tocsin.domain.ending import CLOSED_AS
 from tocsin.domain.errors import TocsinError
 from tocsin.domain.escalation import Owed, first_ladder, next_due, owed
-from tocsin.domain.incident import Incident, after, evolve, fold
+from tocsin.domain.incident import Incident, evolve, fold
 from tocsin.domain.lifecycle import TRANSITIONS
 from tocsin.domain.people import Notify, Role, Roster
 from tocsin.domain.policy import Policy, Rung, Wait
-from tocsin.domain.react import SendPage, StopPages, Tell, Topic, react
+from tocsin.domain.react import AnswerPages, SendPage, StopPages, Tell, Topic, react
 from tocsin.domain.rounds import VOICE
 from tocsin.domain.severity import Severity
 
@@ -178,6 +178,9 @@ class AnyIncident(RuleBasedStateMachine):
                     self.answered |= set(rounds)
                 case StopPages(rounds, _):
                     assert set(rounds) <= set(self.incident.open_rounds)
+                case AnswerPages(rounds, _):
+                    assert rounds
+                    assert set(rounds) <= self.answered
                 case Tell(topic, who, _):
                     assert topic not in {Topic.PAGE, Topic.POSTED}
                     assert who
@@ -266,14 +269,11 @@ class AnyIncident(RuleBasedStateMachine):
     def reopen(self, actor: ev.Actor) -> None:
         self.ask(cmd.Reopen, actor, why="it is back")
 
-    @invariant()
-    def the_state_is_the_fold_of_the_log(self) -> None:
+    def teardown(self) -> None:
+        if not hasattr(self, "log"):
+            return
         assert fold(self.log) == self.incident
         assert self.incident.seq == len(self.log)
-        assert self.incident == after(fold(self.log[:1]), self.log[1:])
-
-    @invariant()
-    def time_never_runs_backwards_and_rounds_count_up(self) -> None:
         assert all(before.at <= later.at for before, later in pairwise(self.log))
         rounds = [event.round for event in self.log if isinstance(event, ev.RoundOpened)]
         assert rounds == list(range(1, self.incident.round + 1))
@@ -310,4 +310,4 @@ class AnyIncident(RuleBasedStateMachine):
 
 
 TestAnyIncident = AnyIncident.TestCase
-TestAnyIncident.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestAnyIncident.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

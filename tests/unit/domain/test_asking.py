@@ -1,0 +1,135 @@
+"""Declaring, notes, escalations and levels that were given up on: what is refused, and what is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.domain.promised import MONITOR, POLICY, TIMINGS, minutes, signed_in
+from tests.unit.domain.virtual_time import Story, acknowledges, assigns, clears, escalates, fires, sets
+from tocsin.domain import commands as cmd
+from tocsin.domain.decide import decide
+from tocsin.domain.errors import InvalidError
+from tocsin.domain.events import LevelUnreachable, PageResult, PagesReported, RoundOpened, SeverityChanged
+from tocsin.domain.policy import Rung
+from tocsin.domain.severity import Severity
+
+CRITICAL, HIGH, MEDIUM, LOW = Severity
+
+
+def declared(**facts: object) -> cmd.Declare:
+    story = Story(LOW)
+    said = {"id": "INC-1", "title": "t", "service": "s", "group": "g", "severity": HIGH, "origin": "person"}
+    return cmd.Declare(**{**story.facts(signed_in("ana")), **said, **facts})
+
+
+def test_a_declaration_records_what_was_said():
+    told = {"impact": "no orders", "symptoms": "500s", "users": "20%", "recurrence_of": "INC-0"}
+    first, *_ = decide(None, declared(title=" it is down\n", **told))
+    assert (first.title, first.procedures, first.actor.person) == ("it is down", "by hand", "ana")
+    assert {name: getattr(first, name) for name in told} == told
+
+
+def test_a_declaration_has_a_title():
+    with pytest.raises(InvalidError, match="A title says what is broken; it was left empty"):
+        decide(None, declared(title="  "))
+
+
+@pytest.mark.parametrize(("origin", "confirmed"), [("person", True), ("alert", False), ("system", False)])
+def test_what_a_person_declares_is_confirmed_and_what_an_alert_suggests_is_not(origin, confirmed):
+    """R6"""
+    assert Story(HIGH, origin=origin).incident.severity_confirmed is confirmed
+
+
+def test_a_person_confirms_the_suggested_severity():
+    story = Story(HIGH).at("0:01", fires(worst=CRITICAL))
+    assert not story.incident.severity_confirmed
+    story.do(sets(CRITICAL))
+    assert story.incident.severity_confirmed
+
+
+def test_a_change_of_severity_says_what_it_was_and_why():
+    """R16"""
+    story = Story(HIGH).at("0:16")
+    [changed] = story.do(lambda it: cmd.ChangeSeverity(**it.facts(signed_in("ana")), severity=MEDIUM, why="one user"))
+    assert isinstance(changed, SeverityChanged)
+    assert (changed.was, changed.severity, changed.raised, changed.why) == (HIGH, MEDIUM, False, "one user")
+    assert (changed.rung, changed.resolution_rung) == (1, 0)
+
+
+def test_a_raise_pages_at_once_even_where_the_ladder_begins_later():
+    patient = replace(TIMINGS[CRITICAL], unacknowledged=(Rung(minutes(2), page=(3,)), Rung(minutes(5), page=(4,))))
+    story = Story(HIGH, policy=replace(POLICY, timings={**TIMINGS, CRITICAL: patient}))
+    story.at("0:10", sets(CRITICAL)).at("0:15")
+    assert story.rounds()[1:] == ["0:10:00 severity L3", "0:12:00 ladder L3", "0:15:00 ladder L4"]
+
+
+def test_a_note_has_words():
+    story = Story(HIGH)
+    [noted] = story.do(lambda it: cmd.Note(**it.facts(signed_in("ana")), text=" found it "))
+    assert noted.text == "found it"
+    with pytest.raises(InvalidError, match="A note needs words"):
+        story.do(lambda it: cmd.Note(**it.facts(signed_in("ana")), text=""))
+
+
+def test_an_escalation_says_why_and_names_a_level_there_is():
+    """R79"""
+    story = Story(HIGH)
+    with pytest.raises(InvalidError, match=r"An escalation says why \(R79\)"):
+        story.do(lambda it: cmd.Escalate(**it.facts(signed_in("ana")), why=""))
+    for level in (0, 5):
+        with pytest.raises(InvalidError, match=f"There is no level {level}; these procedures have 1, 2, 3, 4"):
+            story.do(escalates("ana", level))
+
+
+def test_results_of_pages_are_recorded_as_they_are():
+    results = (PageResult("pg-1", "accepted"), PageResult("pg-2", "exhausted"))
+    [event] = Story(HIGH).do(lambda it: cmd.ReportPages(**it.facts(MONITOR), results=results))
+    assert isinstance(event, PagesReported)
+    assert event.results == results
+
+
+def test_alerts_that_do_nothing_are_no_event():
+    assert Story(HIGH).do(fires(0)) == ()
+
+
+def test_more_clears_than_alerts_are_all_clear():
+    assert Story(CRITICAL).at("0:01", clears(5)).incident.firing == 0
+
+
+# Levels at which nobody can be reached.
+
+
+def gives_up(level: int, number: int = 1):
+    return lambda it: cmd.GiveUpLevel(**it.facts(MONITOR), round=number, level=level)
+
+
+def test_the_level_above_one_that_cannot_be_reached_is_paged_at_once():
+    story = Story(HIGH).at("0:02")
+    unreachable, _opened = story.do(gives_up(1))
+    assert isinstance(unreachable, LevelUnreachable)
+    assert (unreachable.round, unreachable.level) == (1, 1)
+    assert story.at("0:15").rounds()[1:] == ["0:02:00 unreachable L2", "0:15:00 ladder L2"]
+
+
+def test_giving_up_again_or_on_an_answered_round_does_nothing():
+    story = Story(HIGH).at("0:02", gives_up(1))
+    assert story.do(gives_up(1)) == ()
+    story.do(acknowledges("bo"))
+    assert story.do(gives_up(1, 2)) == ()
+
+
+def test_above_the_top_there_is_nobody_to_page_but_it_is_on_the_record():
+    story = Story(HIGH).at("0:02", escalates("ana", 4))
+    assert [type(event) for event in story.do(gives_up(4, 2))] == [LevelUnreachable]
+
+
+@pytest.mark.parametrize(("severity", "level"), [(HIGH, 2), (LOW, 1)])
+def test_when_a_person_addressed_by_name_cannot_be_reached_the_next_level_is_paged(severity, level):
+    """The level above what was paged; before anything was, the default level."""
+    story = Story(severity).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), assigns("ana", to="bo"))
+    offered = story.incident.round
+    _unreachable, opened = story.do(gives_up(0, offered))
+    assert isinstance(opened, RoundOpened)
+    assert opened.levels == (level,)
