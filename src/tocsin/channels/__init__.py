@@ -13,8 +13,8 @@ from tocsin.channels.webhook import Webhook
 __all__ = ["REGISTRY", "ChannelSettings"]
 
 REGISTRY: dict[str, Callable[[ChannelSettings], Channel]] = {
-    "console": Console,
     "email": Email,
     "webhook": Webhook,
+    "console": Console,
 }
 """Every channel by the name that contacts and notification rules use."""

@@ -60,6 +60,7 @@ class Email:
     def __init__(self, settings: ChannelSettings) -> None:
         self._settings = settings
         self._idle: list[_Connection] = []
+        self._room = _KEPT
         self._lock = threading.Lock()
 
     def send(self, message: Message, deadline: float) -> Receipt:
@@ -85,7 +86,7 @@ class Email:
     def close(self) -> None:
         """Take leave of the server."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._room = self._idle, [], 0  # what is still being sent ends its connection itself
         for connection in idle:
             connection.leave()
 
@@ -116,7 +117,7 @@ class Email:
 
     def _keep(self, connection: _Connection) -> None:
         with self._lock:
-            if len(self._idle) < _KEPT:
+            if len(self._idle) < self._room:
                 self._idle.append(connection)
                 return
         connection.leave()

@@ -22,12 +22,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from tocsin.channels import REGISTRY
 from tocsin.domain.policy import Wait
 from tocsin.procedures.secret import is_reference
 from tocsin.procedures.spans import HOW_TO_WRITE, PATTERN, parse_span
 
-CHANNELS: Final = ("email", "webhook", "console")
-"""The names a contact, a notification rule or a rung may use; one for each line of the channels' registry."""
+CHANNELS: Final = tuple(REGISTRY)
+"""The names a contact, a notification rule or a rung may use."""
 
 LEVELS: Final = (1, 2, 3, 4)
 """The levels of R71-R74."""

@@ -54,6 +54,12 @@ def test_one_connection_is_used_again_after_a_check_that_it_lives(mail):
     assert mail.server.verbs == ["RSET", "RSET"]
 
 
+def test_a_channel_closed_while_it_sends_keeps_nothing_open(mail):
+    mail.channel.close()
+    mail.channel.send(message(TO), IN_TIME)
+    assert mail.channel._idle == []
+
+
 @pytest.mark.parametrize("answer", ["", "421 good night"])
 def test_a_connection_that_the_server_has_given_up_meanwhile_is_replaced(answer):
     with Scripted(Exchange({"EHLO": [EHLO], "RSET": [answer]})) as server:
