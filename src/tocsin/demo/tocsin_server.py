@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,8 @@ from tocsin.demo.smtp_sink import SmtpSink
 _SOURCES = str(Path(tocsin.__file__).parent.parent)
 COMMAND_TIMEOUT = 60.0
 """Seconds one `tocsin` command may take."""
+READY_TIMEOUT = 60.0
+"""Seconds a server may take to become ready; a busy machine is no failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +111,26 @@ class TocsinServer:
     Args:
         home: a laid-out home.
         service: service of the integration that is added on the first start.
+        integration: what that integration is called.
         port: TCP port on loopback; None picks a free one, kept over restarts.
-
         sink: the mail server this home's mail goes to, kept here for whoever looks for the mail.
 
     Attributes: `url` without a trailing slash; `home`, the directory; `env` and `token` for clients; and after
     `start`: `key` and `urls` (by format, such as "alertmanager") of the integration; `process`, the running child.
     """
 
-    def __init__(self, home: Home, *, service: str, port: int | None = None, sink: SmtpSink | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        service: str,
+        integration: str = "alerts",
+        port: int | None = None,
+        sink: SmtpSink | None = None,
+    ) -> None:
         self.home = home.path
         self.service = service
+        self.integration = integration
         self._sink = sink
         self.port = port or free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -135,7 +147,8 @@ class TocsinServer:
             ChildError: a command failed, or the server did not become ready.
         """
         if not self.key:
-            added = _json_of(self.env, "integrations", "add", "--name", "alerts", "--service", self.service, "--json")
+            named = ("--name", self.integration, "--service", self.service)
+            added = _json_of(self.env, "integrations", "add", *named, "--json")
             self.key, self.urls = str(added["key"]), _strings(added["urls"])
         self.launch()
         self.wait_until_ready()
@@ -145,7 +158,7 @@ class TocsinServer:
         argv = [sys.executable, "-m", "tocsin", "serve", "--host", LOOPBACK, "--port", str(self.port)]
         self.process = Child(argv, log=self.home / "serve.log", env=self.env)
 
-    def wait_until_ready(self, timeout: float = 20.0) -> None:
+    def wait_until_ready(self, timeout: float = READY_TIMEOUT) -> None:
         """Return when the launched process answers `/readyz` with 200.
 
         Raises:
@@ -182,7 +195,10 @@ class TocsinServer:
         return self.process
 
     def __enter__(self) -> Self:
-        self.start()
+        with ExitStack() as unless_started:
+            unless_started.push(self)
+            self.start()
+            unless_started.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
