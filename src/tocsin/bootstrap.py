@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tocsin.application.app import Application, Shelf, no_crash
@@ -138,7 +139,8 @@ class Switchboard(Mapping[str, Channel]):
     """The channels of this node, made anew when the company values they were made from change.
 
     Args:
-        environ: where `${NAME}` references of site.yaml are looked up.
+        environ: where `${NAME}` references of site.yaml are looked up, and whether webhooks may lead into private
+            networks (TOCSIN_ALLOW_PRIVATE=1).
         public_url: how people reach the pages, when the settings say so.
     """
 
@@ -152,7 +154,11 @@ class Switchboard(Mapping[str, Channel]):
         """Use these company values from now on."""
         if site == self._site:
             return
-        settings = ChannelSettings(site=site, resolve=lambda text: resolve_secret(text, self._environ))
+        settings = ChannelSettings(
+            site=replace(site, public_url=self._public_url or site.public_url),
+            resolve=lambda text: resolve_secret(text, self._environ),
+            allow_private=self._environ.get("TOCSIN_ALLOW_PRIVATE") == "1",
+        )
         before, self._channels = self._channels, {name: make(settings) for name, make in REGISTRY.items()}
         self._site = site
         for channel in before.values():

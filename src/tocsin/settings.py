@@ -17,7 +17,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 KNOWN = frozenset({
     "TOCSIN_HOME", "TOCSIN_DATABASE_URL", "TOCSIN_PROCEDURES", "TOCSIN_PUBLIC_URL", "TOCSIN_SECRET_KEY",
     "TOCSIN_TRUSTED_PROXIES", "TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_LOG", "TOCSIN_TEST", "TOCSIN_CRASH_AT",
-    "TOCSIN_MAIL_PORT",
+    "TOCSIN_MAIL_PORT", "TOCSIN_ALLOW_PRIVATE",
 })  # fmt: skip
 """Every name that means something; `tocsin doctor` points at others, which are most likely misspelt."""
 

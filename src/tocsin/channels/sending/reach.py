@@ -87,7 +87,7 @@ def connect(
     if not addresses:
         raise ChannelError(
             f"{host} leads into a private network, where Tocsin sends nothing unless it is allowed to. "
-            "Use a public address, or allow private addresses where Tocsin is started.",
+            "Use a public address, or start Tocsin with TOCSIN_ALLOW_PRIVATE=1.",
             permanent=True,
         )
     for tried, address in enumerate(addresses[:-1]):
