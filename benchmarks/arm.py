@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
 
 from benchmarks.systems import SERVICE
 from tocsin.application.handle import roster
-from tocsin.application.ports import Database, Transaction
 from tocsin.bootstrap import open_application
+from tocsin.db.incident_rows import IncidentRows
+from tocsin.db.postgres import PostgresConnection
+from tocsin.db.sql import Row, Sql
+from tocsin.db.sqlite import SqliteConnection
 from tocsin.demo.tocsin_server import Home
 from tocsin.domain.commands import Declare
 from tocsin.domain.decide import decide
@@ -40,24 +47,74 @@ def arm(home: Home, *, due: int, over: float, resting: int, begins_in: float) ->
     Returns:
         When each of the first kind owes its page, by incident id.
     """
-    with open_application(Settings.from_environment(home.env)) as app:
+    settings = Settings.from_environment(home.env)
+    with open_application(settings) as app:
         procedures = app.database.read(app.shelf.active)
         now = app.database.now()
         people = app.database.read(lambda transaction: roster(transaction, procedures, SERVICE, now))
-        writer = _Writer(app.database, procedures.policy, people)
+    with _connected(settings) as (sql, commit):
+        writer = _Writer(Gathered(sql), commit, procedures.policy, people)
         writer.rest(resting)
-        return writer.due(due, over, app.database.now() + timedelta(seconds=begins_in))
+        return writer.due(due, over, datetime.now(UTC) + timedelta(seconds=begins_in))
+
+
+@contextlib.contextmanager
+def _connected(settings: Settings) -> Iterator[tuple[Sql, Callable[[], None]]]:
+    if settings.is_sqlite:
+        with contextlib.closing(sqlite3.connect(settings.database_file)) as file:
+            yield SqliteConnection(file), file.commit
+    else:
+        with psycopg.connect(settings.database_url or "") as connection:
+            yield PostgresConnection(connection), connection.commit
+            connection.execute("ANALYZE")  # what PostgreSQL does by itself a minute after such a change
+
+
+class Gathered:
+    """`db.sql.Sql` that keeps rows back and writes those of one statement together, in the order of the statements.
+
+    Args:
+        sql: what really writes.
+    """
+
+    lock = skip = ""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+        self._rows: dict[str, list[Sequence[Any]]] = {}
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Read, which nothing that is only declared needs."""
+        return self._sql.all(statement, values)
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Keep one row back."""
+        self._rows.setdefault(statement, []).append(values)
+        return 1
+
+    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Keep rows back."""
+        kept = self._rows.setdefault(statement, [])
+        before = len(kept)
+        kept.extend(rows)
+        return len(kept) - before
+
+    def write(self) -> None:
+        """Write what was kept back."""
+        for statement, rows in self._rows.items():
+            self._sql.many(statement, rows)
+        self._rows.clear()
 
 
 class _Writer:
-    def __init__(self, database: Database, policy: Policy, people: Roster) -> None:
-        self._database = database
+    def __init__(self, sql: Gathered, commit: Callable[[], None], policy: Policy, people: Roster) -> None:
+        self._sql = sql
+        self._commit = commit
         self._policy = policy
         self._people = people
 
     def rest(self, count: int) -> None:
         """Arm incidents that owe nothing for an hour: one is decided, the others are its like under other names."""
-        events = decide(None, self._command(Severity.MEDIUM, "resting-1", self._database.now()))
+        events = decide(None, self._command(Severity.MEDIUM, "resting-1", datetime.now(UTC)))
         pattern, declared = fold(events), events[0]
         if not isinstance(declared, Declared):
             raise TypeError("An incident's first event is that it was declared.")
@@ -105,9 +162,8 @@ class _Writer:
 
     def _store(self, armed: Iterator[Armed]) -> None:
         while batch := list(itertools.islice(armed, PER_TRANSACTION)):
-            self._database.transact(partial(_append_all, batch))
-
-
-def _append_all(batch: list[Armed], transaction: Transaction) -> None:
-    for incident, events, due_at in batch:
-        transaction.incidents.append(incident, events, due_at)
+            incidents = IncidentRows(self._sql)
+            for incident, events, due_at in batch:
+                incidents.append(incident, events, due_at)
+            self._sql.write()
+            self._commit()

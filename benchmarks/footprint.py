@@ -1,19 +1,18 @@
 """What it costs to have around: time from start to the first accepted alert, idle memory, and `tocsin --help`.
 
 Memory is the proportional set size of the process and its children, read after a few idle seconds. Each figure is the
-median of the runs. The home is laid out beforehand, as it is when a machine boots.
+median of the runs, the systems in turns. The home is laid out beforehand, as it is when a machine boots.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import report, systems
@@ -108,13 +107,6 @@ def tell(system: str, figures: dict[str, list[float]], database: str | None) -> 
     report.tell("footprint", system=system, **facts)
 
 
-def run(starts: Callable[[], Iterator[tuple[Child, Door]]], chosen: argparse.Namespace) -> dict[str, list[float]]:
-    """Start one system as often as asked."""
-    each = starts()
-    results = [one_start(each, chosen.idle) for _ in range(chosen.repeats)]
-    return {"start_s": [result[0] for result in results], "idle_pss_mb": [result[1] for result in results]}
-
-
 def main() -> None:
     parser = report.options(__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="starts per system (default 5)")
@@ -122,15 +114,23 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.peer_url:
         parser.error("a running peer cannot be started; use --with-alertmanager")
-    if not chosen.only_peer:
-        with systems.tocsin_home(chosen.database_url) as (home, sink):
-            server = TocsinServer(home, service=systems.SERVICE, sink=sink)
-            figures = run(lambda: starts_of_tocsin(server), chosen)
-        figures["help_s"] = help_seconds(chosen.repeats)
-        tell("tocsin", figures, report.database_name(chosen.database_url))
-    if chosen.with_alertmanager:
-        with systems.temporary_folder() as folder:
-            tell("peer", run(lambda: starts_of_alertmanager(folder), chosen), None)
+    figures: dict[str, dict[str, list[float]]] = {}
+    with contextlib.ExitStack() as running:
+        starts: dict[str, Iterator[tuple[Child, Door]]] = {}
+        if not chosen.only_peer:
+            home, sink = running.enter_context(systems.tocsin_home(chosen.database_url))
+            starts["tocsin"] = starts_of_tocsin(TocsinServer(home, service=systems.SERVICE, sink=sink))
+        if chosen.with_alertmanager:
+            folder = running.enter_context(systems.temporary_folder())
+            starts["peer"] = starts_of_alertmanager(folder)
+        for name in list(starts) * chosen.repeats:
+            taken, memory = one_start(starts[name], chosen.idle)
+            figures.setdefault(name, {}).setdefault("start_s", []).append(taken)
+            figures[name].setdefault("idle_pss_mb", []).append(memory)
+    if "tocsin" in figures:
+        figures["tocsin"]["help_s"] = help_seconds(chosen.repeats)
+    for name, measured in figures.items():
+        tell(name, measured, report.database_name(chosen.database_url) if name == "tocsin" else None)
 
 
 if __name__ == "__main__":

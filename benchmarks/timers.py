@@ -10,16 +10,15 @@ import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.arm import arm
-
 from benchmarks import report, systems
+from benchmarks.arm import arm
 from benchmarks.page_by_webhook import page_by_webhook
 from benchmarks.page_sink import PageSink
 from tocsin.demo.tocsin_server import TocsinServer
 
 BAR_P99_S = 0.5
-START_TAKES = 4.0
-"""Seconds between arming and the first timer, for the server to start."""
+SETTLING = 2.0
+"""Seconds between the server's being ready, if its start takes twice as long as an empty one's, and the first timer."""
 GRACE = 10.0
 """Seconds after the last timer in which a late page still counts as late rather than missing."""
 
@@ -48,7 +47,10 @@ def main() -> None:
         home, mail = running.enter_context(systems.tocsin_home(chosen.database_url))
         page_by_webhook(home, sink.url)
         began = time.perf_counter()
-        due = arm(home, due=chosen.due, over=chosen.over, resting=chosen.armed - chosen.due, begins_in=START_TAKES)
+        with TocsinServer(home, service=systems.SERVICE, sink=mail):
+            begins_in = 2 * (time.perf_counter() - began) + SETTLING
+        began = time.perf_counter()
+        due = arm(home, due=chosen.due, over=chosen.over, resting=chosen.armed - chosen.due, begins_in=begins_in)
         arming = time.perf_counter() - began
         clock = (datetime.now(UTC), time.perf_counter())
         running.enter_context(TocsinServer(home, service=systems.SERVICE, sink=mail))
@@ -73,7 +75,7 @@ def main() -> None:
         arming_s=round(arming, 1),
         server_ready_after_first_due_s=round(max(ready_late, 0), 2),
         bar_s=BAR_P99_S,
-        met=len(late) == len(due) and figures["late_s_p99"] <= BAR_P99_S,
+        met=ready_late < 0 and len(late) == len(due) and figures["late_s_p99"] <= BAR_P99_S,
     )
 
 
