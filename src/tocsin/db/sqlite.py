@@ -42,8 +42,8 @@ class SqliteConnection:
     def run(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self.connection.execute(statement, values).rowcount
 
-    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        self.connection.executemany(statement, rows)
+    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
+        return self.connection.executemany(statement, rows).rowcount
 
 
 class SqliteDatabase:
@@ -60,7 +60,9 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._closed = False
+        self._gate = threading.Lock()
         self._writer_connection = self._connect()
+        self._file = self._identity()
         self._writer = threading.Thread(target=self._write, name="tocsin-writer", daemon=True)
         self._writer.start()
 
@@ -74,7 +76,12 @@ class SqliteDatabase:
             self.clock.not_before(floor)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        try:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -85,6 +92,19 @@ class SqliteDatabase:
             connection.close()
             raise self._unavailable(error) from error
         return connection
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Device and inode of the file; None for a database in memory, or when there is no file any more."""
+        try:
+            found = Path(self._path).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _require_file(self) -> None:
+        """A file that was moved or deleted can still be written to, and nobody would ever find that again."""
+        if self._identity() != self._file:
+            raise sqlite3.OperationalError("the file was moved, deleted or replaced; put it back or start again")
 
     def _unavailable(self, error: sqlite3.Error) -> UnavailableError:
         return UnavailableError(f"The database {self._path} cannot be used: {error}. Nothing was changed.")
@@ -97,10 +117,11 @@ class SqliteDatabase:
 
     def submit(self, work: Callable[[Transaction], T], done: Future[T]) -> None:
         """Queue `work`; `done` gets its result after the COMMIT that contains it."""
-        if self._closed:
-            done.set_exception(UnavailableError("The database is closed; the process is shutting down."))
-            return
-        self._jobs.put((work, done))
+        with self._gate:
+            if not self._closed:
+                self._jobs.put((work, done))
+                return
+        done.set_exception(UnavailableError("The database is closed; the process is shutting down."))
 
     def _write(self) -> None:
         """The writer's life: take everything that waits, run it, commit once, then answer."""
@@ -122,6 +143,7 @@ class SqliteDatabase:
     def _commit(self, sql: SqliteConnection, batch: list[_Job]) -> None:
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
+            self._require_file()
             sql.run("BEGIN IMMEDIATE")
             for work, done in batch:
                 answers.append((done, *self._one(sql, work)))
@@ -184,9 +206,9 @@ class SqliteDatabase:
         if before != schema.LATEST:
             import sqlalchemy as sa
 
-            engine = sa.create_engine(
-                "sqlite://", creator=lambda: self._writer_connection, poolclass=sa.StaticPool, isolation_level=None
-            )
+            engine = sa.create_engine("sqlite://", creator=lambda: self._writer_connection, poolclass=sa.StaticPool)
+            # The driver begins nothing by itself, and half a migration would never be finished by the next start.
+            sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
             with engine.connect() as connection:
                 schema.upgrade(connection)
         return before, self.version()
@@ -195,8 +217,10 @@ class SqliteDatabase:
         """The schema the file has; empty for a new one."""
         try:
             rows = self._writer_connection.execute(schema.VERSION_QUERY).fetchall()
-        except sqlite3.OperationalError:
-            return ""
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return ""
+            raise self._unavailable(error) from error
         return str(rows[0][0]) if rows else ""
 
     def backup(self, target: Path) -> None:
@@ -214,10 +238,11 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Finish what waits, then let go."""
-        if self._closed:
-            return
-        self._closed = True
-        self._jobs.put(None)
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.put(None)
         self._writer.join()
         while not self._readers.empty():
             self._readers.get().close()
