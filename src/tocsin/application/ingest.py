@@ -25,6 +25,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 REFUSAL_EVERY = timedelta(minutes=10)
 REFUSED_BYTES = 2048
 _TITLE = 300
+_GROUP = 500
 _SHOWN = 20
 
 
@@ -36,12 +37,17 @@ class Delivery:
     signals: Sequence[Signal]
 
 
+Changed = tuple[int, bool, bool, NewAlert]
+"""An occurrence that is not as it was: id, whether it was firing, whether it is, content."""
+
+
 @dataclass(slots=True)
 class _Joining:
     """What a commit does to the alerts of one incident, or of one group that has none yet."""
 
     integration: Integration
-    fresh: list[tuple[Signal, bytes]] = field(default_factory=list)
+    fresh: list[tuple[Integration, Signal, bytes]] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
     refired: int = 0
     cleared: int = 0
     fingerprints: list[bytes] = field(default_factory=list)
@@ -61,7 +67,7 @@ class _Batch:
     incidents: dict[str, Incident] = field(default_factory=dict)
     inserted: list[NewAlert] = field(default_factory=list)
     seen: list[tuple[int, datetime, datetime | None]] = field(default_factory=list)
-    changed: list[tuple[int, bool, NewAlert]] = field(default_factory=list)
+    reworded: list[Changed] = field(default_factory=list)
 
     def roster(self, transaction: Transaction, service: str) -> Roster:
         """Who is on call for a service now, looked up once for everything this transaction decides."""
@@ -88,7 +94,7 @@ def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Deli
     changed = False
     while waiting:
         batch = _Batch(app.database.now(), app.shelf.active(transaction))
-        left = {key: (who, _sort(transaction, batch, who, signals)) for key, (who, signals) in waiting.items()}
+        left = {key: (who, _sort(transaction, batch, who, signals)) for key, (who, signals) in sorted(waiting.items())}
         waiting = {key: (who, signals) for key, (who, signals) in left.items() if signals}
         changed = _store(app, transaction, batch) or changed
     app.crash("ingest.before_commit")
@@ -102,7 +108,7 @@ def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
         _join_incident(app, transaction, batch, incident_id, joining)
     transaction.alerts.insert(batch.inserted)
     transaction.alerts.seen(batch.seen)
-    transaction.alerts.changed(batch.changed)
+    transaction.alerts.changed(batch.reworded)
     return bool(batch.by_incident)
 
 
@@ -111,36 +117,45 @@ def _sort(
 ) -> Sequence[Signal]:
     """Tell new alerts, re-fires, repeats and clears apart; returns what must wait until these are stored.
 
-    An alert that begins and ends within one batch must first exist before it can clear.
+    An alert that begins and ends within one batch must first exist before it can clear. What else is said of it waits
+    with its end, and nothing of others does, so that a second round always finishes.
     """
     prints = [fingerprint(signal.labels) for signal in signals]
     known = transaction.alerts.open_occurrences(integration.id, list(dict.fromkeys(prints)))
     fresh: set[bytes] = set()
-    for index, (signal, key) in enumerate(zip(signals, prints, strict=True)):
+    ended: set[bytes] = set()
+    later: list[Signal] = []
+    for signal, key in zip(signals, prints, strict=True):
         firing = signal.firing and not (signal.ends_at is not None and signal.ends_at <= batch.now)
         row = known.get(key)
         if row is not None:
             known[key] = _known(batch, integration, row, signal, firing=firing)
         elif key in fresh:
-            if not firing:
-                return signals[index:]
+            if not firing or key in ended:
+                ended.add(key)
+                later.append(signal)
         elif firing:
             fresh.add(key)
             _new(batch, integration, signal, key)
-    return ()
+    return later
 
 
 def _new(batch: _Batch, integration: Integration, signal: Signal, key: bytes) -> None:
     service = batch.procedures.service(signal.labels.get("service"), integration.service)
     values = [f"{label}={signal.labels.get(label, '')}" for label in service.grouping.group_by]
-    group = "\x1f".join((service.id, *values))
+    group = _fitting("\x1f".join((service.id, *values)))
     joining = batch.by_group.get(group)
     if joining is None:
         joining = batch.by_group[group] = _Joining(integration, service=service)
-    joining.fresh.append((signal, key))
+    joining.fresh.append((integration, signal, key))
     severity = _severity(service, signal)
     if joining.worst is None or severity.worse_than(joining.worst):
         joining.worst = severity
+
+
+def _fitting(group: str) -> str:
+    """The group's key, short enough for an index: a label's value may be longer than a page of one."""
+    return group if len(group) <= _GROUP else f"{group[:_TITLE]}\x1f{hashlib.sha256(group.encode()).hexdigest()}"
 
 
 def _severity(service: Service, signal: Signal) -> Severity:
@@ -160,23 +175,33 @@ def _known(batch: _Batch, integration: Integration, row: AlertRow, signal: Signa
         joining.refired += 1
     else:
         joining.cleared += 1
+    return _retold(batch, joining.changed, integration, row, signal, firing=firing)
+
+
+def _retold(
+    batch: _Batch, changed: list[Changed], integration: Integration, row: AlertRow, signal: Signal, *, firing: bool
+) -> AlertRow:
+    """Have an occurrence stored as its sender now tells it; of two replicas the later beginning counts."""
     content = _content(batch, integration, signal, row.fingerprint, row.incident_id)
-    batch.changed.append((row.id, firing, content))
-    starts_at = content.starts_at or row.starts_at
-    return replace(row, firing=firing, starts_at=starts_at, last_seen_at=batch.now, digest=content.digest)
+    if row.starts_at is not None and (content.starts_at is None or content.starts_at < row.starts_at):
+        content = replace(content, starts_at=row.starts_at)
+    changed.append((row.id, row.firing, firing, content))
+    return replace(row, firing=firing, starts_at=content.starts_at, last_seen_at=batch.now, digest=content.digest)
 
 
 def _repeat(batch: _Batch, integration: Integration, row: AlertRow, signal: Signal) -> AlertRow:
     """An unchanged repeat only touches `last_seen_at`, at most once a minute."""
-    digest = _digest(signal)
-    if digest != row.digest:
-        content = _content(batch, integration, signal, row.fingerprint, row.incident_id)
-        batch.changed.append((row.id, True, content))
-    elif batch.now - row.last_seen_at >= TOUCH_EVERY:
+    if _digest(signal) != row.digest or _later(signal, row):
+        return _retold(batch, batch.reworded, integration, row, signal, firing=True)
+    if batch.now - row.last_seen_at >= TOUCH_EVERY:
         batch.seen.append((row.id, batch.now, signal.ends_at))
-    else:
-        return row
-    return replace(row, last_seen_at=batch.now, digest=digest)
+        return replace(row, last_seen_at=batch.now)
+    return row
+
+
+def _later(signal: Signal, row: AlertRow) -> bool:
+    """A beginning after the one that is known: another replica's, or the occurrence ended and nobody told us."""
+    return signal.starts_at is not None and (row.starts_at is None or signal.starts_at > row.starts_at)
 
 
 def _older(signal: Signal, row: AlertRow) -> bool:
@@ -222,11 +247,11 @@ def _join_group(app: Application, transaction: Transaction, batch: _Batch, group
     if incident is None:
         incident = _declare(transaction, batch, group, joining, recurrence_of)
     batch.incidents[incident.id] = incident
-    batch.inserted += [_content(batch, joining.integration, signal, key, incident.id) for signal, key in joining.fresh]
+    batch.inserted += [_content(batch, sender, signal, key, incident.id) for sender, signal, key in joining.fresh]
     whole = batch.by_incident.setdefault(incident.id, joining)
     if whole is not joining:
         whole.fresh, whole.worst, whole.service = joining.fresh, joining.worst, joining.service
-    whole.fingerprints += [key for _signal, key in joining.fresh]
+    whole.fingerprints += [key for _sender, _signal, key in joining.fresh]
 
 
 def _not_over(app: Application, transaction: Transaction, batch: _Batch, last: Incident) -> bool:
@@ -239,7 +264,7 @@ def _not_over(app: Application, transaction: Transaction, batch: _Batch, last: I
 def _declare(transaction: Transaction, batch: _Batch, group: str, joining: _Joining, recurrence_of: str) -> Incident:
     assert joining.service is not None, "a group is made with its service"
     assert joining.worst is not None, "a group is made with an alert"
-    signal = joining.fresh[0][0]
+    _sender, signal, _key = joining.fresh[0]
     said = signal.annotations.get("summary") or signal.annotations.get("description") or f"on {joining.service.title}"
     return carry_out(
         transaction,
@@ -275,6 +300,7 @@ def _join_incident(
 ) -> None:
     incident = batch.incidents.get(incident_id) or transaction.incidents.load(incident_id)
     assert incident is not None, "alerts are stored with their incident"
+    transaction.alerts.changed(joining.changed)
     after = carry_out(
         transaction,
         incident,

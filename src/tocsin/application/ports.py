@@ -171,7 +171,7 @@ class Alerts(Protocol):
     """Occurrences of alerts, inside one transaction."""
 
     def open_occurrences(self, integration_id: str, fingerprints: Sequence[bytes]) -> dict[bytes, AlertRow]:
-        """The open occurrences among these identities, locked."""
+        """The open occurrences among these identities; `changed` notices when another node is quicker."""
         ...
 
     def insert(self, alerts: Sequence[NewAlert]) -> None:
@@ -182,8 +182,12 @@ class Alerts(Protocol):
         """Touch unchanged repeats: id, seen at, ends at."""
         ...
 
-    def changed(self, rows: Sequence[tuple[int, bool, NewAlert]]) -> None:
-        """Store what a sender now says of an occurrence: id, firing, content."""
+    def changed(self, rows: Sequence[tuple[int, bool, bool, NewAlert]]) -> None:
+        """Store what a sender now says of an occurrence: id, whether it was firing, whether it is, content.
+
+        When one is not as it was read, the whole transaction is run again. The caller holds the incident of an
+        occurrence that begins or ceases to fire, so that incidents are always locked before their alerts.
+        """
         ...
 
     def end(self, incident_id: str, *, firing_too: bool) -> None:
@@ -222,6 +226,10 @@ class Pages(Protocol):
         """The page as it is now if the claim still holds and nothing superseded it; else None."""
         ...
 
+    def renew(self, page: Page, lease_until: datetime) -> bool:
+        """Begin a claim's lease anew; False when the claim no longer holds."""
+        ...
+
     def settle(self, page: Page, state: PageState, at: datetime, error: str, provider_id: str) -> bool:
         """Record a result under the claim's fence; False when the claim no longer holds."""
         ...
@@ -238,8 +246,8 @@ class Pages(Protocol):
         """Settled pages whose result is not on the chain yet, by incident."""
         ...
 
-    def reported(self, pages: Sequence[Page]) -> None:
-        """Their results are on the chain now."""
+    def reported(self, pages: Sequence[Page]) -> list[Page]:
+        """Their results are on the chain from here on; those that were not yet. The caller holds their incident."""
         ...
 
     def get(self, page_id: str) -> Page | None:

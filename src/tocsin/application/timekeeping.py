@@ -102,13 +102,13 @@ def report(app: Application) -> int:
 
 
 def _report_one(app: Application, transaction: Transaction, incident_id: str, pages: list[Page]) -> None:
+    """The incident is held before its pages are marked, so that of two nodes that read the same results one reports."""
     incident = transaction.incidents.load(incident_id)
-    if incident is not None:
+    results = tuple(PageResult(page.id, page.state.value) for page in transaction.pages.reported(pages))
+    if incident is not None and results:  # test pages belong to no incident
         known = facts(app, transaction, incident)
-        results = tuple(PageResult(page.id, page.state.value) for page in pages)
         command = cmd.ReportPages(at=known.at, policy=known.policy, roster=known.roster, results=results)
         carry_out(transaction, incident, command)
-    transaction.pages.reported(pages)  # test pages belong to no incident
 
 
 def forget(app: Application) -> int:

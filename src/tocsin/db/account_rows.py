@@ -9,8 +9,8 @@ from tocsin.db.codec import instant, micros, optional_instant
 from tocsin.db.sql import Row, Sql
 from tocsin.domain.schedules import Override
 
-_SELECT_TOKEN = "SELECT id, hash, role, person, name, created_at, revoked_at FROM tokens "
-_SELECT_SESSION = "SELECT hash, role, person, incident_id, token_id, created_at, expires_at FROM sessions "
+_TOKENS = "SELECT id, hash, role, person, name, created_at, revoked_at FROM tokens "
+_SESSIONS = "SELECT hash, role, person, incident_id, token_id, created_at, expires_at FROM sessions "
 
 
 def _token(row: Row) -> Token:
@@ -40,10 +40,10 @@ class AccountRows:
         )
 
     def tokens(self) -> list[Token]:
-        return [_token(row) for row in self._sql.all(_SELECT_TOKEN + "ORDER BY created_at, id")]
+        return [_token(row) for row in self._sql.all(_TOKENS + "ORDER BY created_at, id")]
 
     def token(self, hashed: bytes) -> Token | None:
-        rows = self._sql.all(_SELECT_TOKEN + "WHERE hash = ? AND revoked_at IS NULL", (hashed,))
+        rows = self._sql.all(_TOKENS + "WHERE hash = ? AND revoked_at IS NULL", (hashed,))
         return _token(rows[0]) if rows else None
 
     def revoke_token(self, token_id: str, at: datetime) -> bool:
@@ -71,7 +71,12 @@ class AccountRows:
         )
 
     def session(self, hashed: bytes, at: datetime) -> Session | None:
-        rows = self._sql.all(_SELECT_SESSION + "WHERE hash = ? AND expires_at > ?", (hashed, micros(at)))
+        # A session opened while its token was being revoked is found by neither side of that race but this one.
+        rows = self._sql.all(
+            _SESSIONS + "WHERE hash = ? AND expires_at > ? AND (token_id = '' OR EXISTS "
+            "(SELECT 1 FROM tokens WHERE tokens.id = token_id AND revoked_at IS NULL))",
+            (hashed, micros(at)),
+        )
         if not rows:
             return None
         row = rows[0]

@@ -10,15 +10,22 @@ import msgspec
 
 from tocsin.application.records import AlertRow, NewAlert
 from tocsin.db.codec import instant, micros, optional_instant, optional_micros
-from tocsin.db.sql import Sql, marks
+from tocsin.db.sql import LostRaceError, Sql, marks
 
 _CHUNK = 500
 _FORGOTTEN = b'{"annotations":{},"labels":{},"link":""}'
 
 _INSERT = (
     "INSERT INTO alerts (integration_id, fingerprint, incident_id, is_open, firing, name, severity, starts_at, "
-    "ends_at, first_seen_at, last_seen_at, digest, first_payload, payload) VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+    "ends_at, first_seen_at, last_seen_at, digest, first_payload, payload) "
+    "VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 )
+
+
+def _id(row: tuple[Any, ...]) -> int:
+    """Rows are touched in one order by every node."""
+    row_id: int = row[0]
+    return row_id
 
 
 class AlertRows:
@@ -30,10 +37,10 @@ class AlertRows:
     def open_occurrences(self, integration_id: str, fingerprints: Sequence[bytes]) -> dict[bytes, AlertRow]:
         found: dict[bytes, AlertRow] = {}
         for start in range(0, len(fingerprints), _CHUNK):
-            chunk = sorted(fingerprints[start : start + _CHUNK])
+            chunk = fingerprints[start : start + _CHUNK]
             rows = self._sql.all(
                 "SELECT id, fingerprint, incident_id, firing, starts_at, last_seen_at, digest FROM alerts "
-                f"WHERE integration_id = ? AND fingerprint IN ({marks(len(chunk))}) AND is_open = 1" + self._sql.lock,
+                f"WHERE integration_id = ? AND fingerprint IN ({marks(len(chunk))}) AND is_open = 1",
                 (integration_id, *chunk),
             )
             for row in rows:
@@ -67,13 +74,15 @@ class AlertRows:
     def seen(self, rows: Sequence[tuple[int, datetime, datetime | None]]) -> None:
         self._sql.many(
             "UPDATE alerts SET last_seen_at = ?, ends_at = ? WHERE id = ?",
-            [(micros(seen_at), optional_micros(ends_at), row_id) for row_id, seen_at, ends_at in rows],
+            [(micros(seen_at), optional_micros(ends_at), row_id) for row_id, seen_at, ends_at in sorted(rows, key=_id)],
         )
 
-    def changed(self, rows: Sequence[tuple[int, bool, NewAlert]]) -> None:
-        self._sql.many(
+    def changed(self, rows: Sequence[tuple[int, bool, bool, NewAlert]]) -> None:
+        if not rows:
+            return
+        touched = self._sql.many(
             "UPDATE alerts SET firing = ?, starts_at = coalesce(?, starts_at), ends_at = ?, last_seen_at = ?, "
-            "cleared_at = ?, digest = ?, payload = ? WHERE id = ?",
+            "cleared_at = ?, digest = ?, payload = ? WHERE id = ? AND firing = ? AND is_open = 1",
             [
                 (
                     int(firing),
@@ -84,10 +93,13 @@ class AlertRows:
                     alert.digest,
                     alert.payload,
                     row_id,
+                    int(was_firing),
                 )
-                for row_id, firing, alert in rows
+                for row_id, was_firing, firing, alert in sorted(rows, key=_id)
             ],
         )
+        if touched != len(rows):
+            raise LostRaceError
 
     def end(self, incident_id: str, *, firing_too: bool) -> None:
         which = "" if firing_too else " AND firing = 0"

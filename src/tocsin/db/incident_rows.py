@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from msgspec import MsgspecError
+
 from tocsin.application.records import TimelineEntry
 from tocsin.db.codec import (
     GENESIS,
@@ -17,6 +19,7 @@ from tocsin.db.codec import (
     optional_micros,
 )
 from tocsin.db.sql import Row, Sql, marks
+from tocsin.domain.errors import UnavailableError
 from tocsin.domain.events import Event
 from tocsin.domain.incident import FOLD_VERSION, Incident, fold
 from tocsin.domain.lifecycle import STATUS, Status
@@ -49,7 +52,15 @@ class IncidentRows:
         """The stored state, or a fresh fold when this release computes it differently."""
         incident_id, state, fold_version, head = row
         self._heads[incident_id] = bytes(head)
-        return decode_state(bytes(state)) if fold_version == FOLD_VERSION else fold(self.events(incident_id))
+        return decode_state(bytes(state)) if fold_version == FOLD_VERSION else self._folded(incident_id, fold_version)
+
+    def _folded(self, incident_id: str, fold_version: int) -> Incident:
+        try:
+            return fold(self.events(incident_id))
+        except (LookupError, TypeError, ValueError, MsgspecError) as error:
+            if fold_version > FOLD_VERSION:
+                raise _newer(incident_id) from error
+            raise
 
     def unused_id(self, at: datetime) -> str:
         stem = at.strftime("INC-%Y%m%d-%H%M%S")
@@ -92,13 +103,15 @@ class IncidentRows:
                 (*changing, after.id, after.group, after.service, micros(after.declared_at)),
             )
         else:
-            self._sql.run(
+            touched = self._sql.run(
                 "UPDATE incidents SET severity = ?, phase = ?, is_open = ?, resolved_at = ?, next_due_at = ?, "
-                "head_seq = ?, head_hash = ?, fold_version = ?, state = ? WHERE id = ?",
-                (*changing, after.id),
+                "head_seq = ?, head_hash = ?, fold_version = ?, state = ? WHERE id = ? AND fold_version <= ?",
+                (*changing, after.id, FOLD_VERSION),
             )
+            _require_ours(after.id, touched)
 
     def due(self, at: datetime, limit: int) -> list[Incident]:
+        # What a newer release has folded is left to it.
         rows = self._sql.all(
             _STATE + "WHERE next_due_at <= ? AND fold_version <= ? ORDER BY next_due_at LIMIT ?" + self._sql.skip,
             (micros(at), FOLD_VERSION, limit),
@@ -106,7 +119,11 @@ class IncidentRows:
         return [self._state(row) for row in rows]
 
     def rearm(self, incident_id: str, next_due_at: datetime | None) -> None:
-        self._sql.run("UPDATE incidents SET next_due_at = ? WHERE id = ?", (optional_micros(next_due_at), incident_id))
+        touched = self._sql.run(
+            "UPDATE incidents SET next_due_at = ? WHERE id = ? AND fold_version <= ?",
+            (optional_micros(next_due_at), incident_id, FOLD_VERSION),
+        )
+        _require_ours(incident_id, touched)
 
     def resolve_name(self, name: str) -> list[str]:
         if name == "last":
@@ -165,9 +182,26 @@ class IncidentRows:
 
     def next_tick_at(self) -> int | None:
         """The earliest armed timer, in microseconds."""
-        rows = self._sql.all("SELECT min(next_due_at) FROM incidents WHERE next_due_at IS NOT NULL")
-        found: int | None = rows[0][0]
+        rows = self._sql.all(
+            "SELECT next_due_at FROM incidents WHERE next_due_at IS NOT NULL AND fold_version <= ? "
+            "ORDER BY next_due_at LIMIT 1",
+            (FOLD_VERSION,),
+        )
+        found: int | None = rows[0][0] if rows else None
         return found
+
+
+def _require_ours(incident_id: str, touched: int) -> None:
+    """Nothing is written over what a newer release has folded: this one does not know what it means."""
+    if not touched:
+        raise _newer(incident_id)
+
+
+def _newer(incident_id: str) -> UnavailableError:
+    return UnavailableError(
+        f"{incident_id} was last changed by a newer release of Tocsin, and this node leaves it alone. "
+        "Nothing was changed; ask a node of that release, or bring this one up to it."
+    )
 
 
 def _decoded(entry: TimelineEntry) -> Event:

@@ -9,12 +9,16 @@ from itertools import groupby
 from tocsin.application.records import LIVE, Page, PageState
 from tocsin.db.codec import instant, micros, optional_instant
 from tocsin.db.sql import Row, Sql, marks
+from tocsin.domain.incident import FOLD_VERSION
 from tocsin.domain.react import Topic
 
 _COLUMNS = (
     "id, incident_id, seq, round, level, person, channel, attempt, topic, lane, send_at, intended_at, state, owner, "
     "fence, sent_at, settled_at, error, provider_id, superseded_by"
 )
+
+_OURS = "NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.id = pages.incident_id AND fold_version > ?)"
+"""Pages of what a newer release has folded are left to it."""
 
 
 def _page(row: Row) -> Page:
@@ -98,15 +102,17 @@ class PageRows:
 
     def claim(self, channel: str, at: datetime, owner: str, lease_until: datetime, limit: int) -> list[Page]:
         claimed: list[Page] = []
+        due = micros(at)
         for lane in range(5):
             if len(claimed) >= limit:
                 break
             rows = self._sql.all(
+                # The CTE is run once; as a subquery, PostgreSQL might run it again and claim more than was asked for.
+                "WITH due AS (SELECT id FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
+                f"AND {_OURS} ORDER BY wake_at LIMIT ?{self._sql.skip}) "
                 "UPDATE pages SET state = 'sending', owner = ?, fence = fence + 1, wake_at = ?, sent_at = ? "
-                "WHERE id IN (SELECT id FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?"
-                + self._sql.skip
-                + f") RETURNING {_COLUMNS}",
-                (owner, micros(lease_until), micros(at), channel, lane, micros(at), limit - len(claimed)),
+                f"WHERE id IN (SELECT id FROM due) RETURNING {_COLUMNS}",
+                (channel, lane, due, FOLD_VERSION, limit - len(claimed), owner, micros(lease_until), due),
             )
             claimed += [_page(row) for row in rows]
         return claimed
@@ -117,6 +123,14 @@ class PageRows:
             (page.id, page.owner, page.fence),
         )
         return _page(rows[0]) if rows else None
+
+    def renew(self, page: Page, lease_until: datetime) -> bool:
+        return bool(
+            self._sql.run(
+                "UPDATE pages SET wake_at = ? WHERE id = ? AND state = 'sending' AND owner = ? AND fence = ?",
+                (micros(lease_until), page.id, page.owner, page.fence),
+            )
+        )
 
     def settle(self, page: Page, state: PageState, at: datetime, error: str, provider_id: str) -> bool:
         return bool(
@@ -145,13 +159,18 @@ class PageRows:
 
     def unreported(self, limit: int) -> dict[str, list[Page]]:
         rows = self._sql.all(
-            f"SELECT {_COLUMNS} FROM pages WHERE reported = 0 ORDER BY incident_id, settled_at LIMIT ?", (limit,)
+            f"SELECT {_COLUMNS} FROM pages WHERE reported = 0 AND {_OURS} ORDER BY incident_id, settled_at LIMIT ?",
+            (FOLD_VERSION, limit),
         )
         pages = [_page(row) for row in rows]
         return {incident_id: list(its) for incident_id, its in groupby(pages, key=lambda page: page.incident_id)}
 
-    def reported(self, pages: Sequence[Page]) -> None:
-        self._sql.many("UPDATE pages SET reported = 1 WHERE id = ?", [(page.id,) for page in pages])
+    def reported(self, pages: Sequence[Page]) -> list[Page]:
+        ids = [page.id for page in pages]
+        rows = self._sql.all(f"SELECT id FROM pages WHERE reported = 0 AND id IN ({marks(len(ids))})", ids)
+        open_ids = {row[0] for row in rows}
+        self._sql.many("UPDATE pages SET reported = 1 WHERE id = ?", [(page_id,) for page_id in sorted(open_ids)])
+        return [page for page in pages if page.id in open_ids]
 
     def get(self, page_id: str) -> Page | None:
         rows = self._sql.all(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page_id,))

@@ -1,11 +1,16 @@
 """PostgreSQL: many nodes, row locks, LISTEN/NOTIFY as a hint only.
 
-Serialization failures (40001) and deadlocks (40P01) are retried; a lost connection becomes `UnavailableError`.
+Work that another node came in the way of is run again: serialization failures (40001), deadlocks (40P01), a row under
+the same key (23505). A lost connection becomes `UnavailableError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -15,13 +20,18 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tocsin.application.ports import Transaction
 from tocsin.db import schema
-from tocsin.db.sql import Row, percent
+from tocsin.db.sql import LostRaceError, Row, percent
 from tocsin.db.transaction import SqlTransaction
-from tocsin.domain.errors import UnavailableError
+from tocsin.domain.errors import InvalidError, UnavailableError
 
 T = TypeVar("T")
-_TRIES = 8
-_CLOCK_EVERY = timedelta(seconds=10)
+_TRIES = 40
+_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.05
+_CLOCK_EVERY_S = 10.0
+_CLOCK_AGAIN_S = 1.0
+_OUT_OF_REACH = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+_QUICKER = (LostRaceError, pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
 
 
 class PostgresConnection:
@@ -39,8 +49,9 @@ class PostgresConnection:
     def run(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self._cursor.execute(percent(statement), values).rowcount
 
-    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
         self._cursor.executemany(percent(statement), rows)
+        return self._cursor.rowcount
 
 
 class ReadOnlyConnection(PostgresConnection):
@@ -48,6 +59,12 @@ class ReadOnlyConnection(PostgresConnection):
 
     lock = ""
     skip = ""
+
+
+def _unfit(error: psycopg.DataError) -> InvalidError:
+    return InvalidError(
+        f"The database cannot keep this: {str(error).strip().partition(chr(10))[0]}. Nothing was changed."
+    )
 
 
 class PostgresDatabase:
@@ -64,29 +81,51 @@ class PostgresDatabase:
         self._pool = ConnectionPool(
             url, min_size=1, max_size=16, timeout=5, open=True, kwargs={"connect_timeout": 3}, reconnect_timeout=3
         )
+        self._mine = threading.local()
         self._looked: tuple[float, datetime] | None = None
+        self._look_at = 0.0
         self._last = datetime.fromtimestamp(0, UTC)
+        self._telling = threading.Lock()
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in one transaction; again when another node was quicker (40001, 40P01, 23505)."""
-        for _ in range(_TRIES):
+        """Run `work` in one transaction; again when another node was quicker."""
+        for tries in range(_TRIES):
             try:
-                with self._pool.connection() as connection:
+                with self._connected() as connection:
                     return work(SqlTransaction(PostgresConnection(connection)))
-            except (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation):
-                continue
-            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            except _QUICKER:
+                # Those who met once shall not meet again: each waits a different while.
+                time.sleep(random.uniform(0, min(_PAUSE_S * tries, _LONGEST_PAUSE_S)))  # noqa: S311 - no secret
+            except _OUT_OF_REACH as error:
                 raise self._unavailable(error) from error
+            except psycopg.DataError as error:
+                raise _unfit(error) from error
         raise UnavailableError("The database refused the same transaction again and again; nothing was changed.")
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a read-only transaction."""
         try:
-            with self._pool.connection() as connection:
+            with self._connected() as connection:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 return work(SqlTransaction(ReadOnlyConnection(connection)))
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        except _OUT_OF_REACH as error:
             raise self._unavailable(error) from error
+        except psycopg.DataError as error:
+            raise _unfit(error) from error
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection]:
+        """A connection for one transaction, known to this thread, so that nobody waits for a second one meanwhile."""
+        with self._pool.connection() as connection:
+            self._mine.connection = connection
+            try:
+                yield connection
+            except psycopg.OperationalError:
+                if connection.broken:  # the server went away under all of them
+                    self._pool.drain()
+                raise
+            finally:
+                self._mine.connection = None
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -94,25 +133,35 @@ class PostgresDatabase:
 
     def now(self) -> datetime:
         """The server's clock, looked at every ten seconds and carried on by a steady one between."""
-        steady = self._steady()
-        if self._looked is None or steady - self._looked[0] > _CLOCK_EVERY.total_seconds():
+        if self._looked is None or self._steady() >= self._look_at:
+            self._look_at = self._steady() + _CLOCK_AGAIN_S  # others go on meanwhile, and while it is out of reach
             try:
-                with self._pool.connection() as connection:
-                    row = connection.execute("SELECT clock_timestamp()").fetchone()
-            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-                if self._looked is None:
+                self._looked = self._look()
+                self._look_at = self._looked[0] + _CLOCK_EVERY_S
+            except _OUT_OF_REACH as error:
+                if self._looked is None or self._busy() is not None:
                     raise self._unavailable(error) from error
-            else:
-                assert row is not None, "SELECT without FROM gives a row"
-                self._looked = (self._steady(), row[0].astimezone(UTC))
-        assert self._looked is not None
         looked_at, server_at = self._looked
-        self._last = max(self._last, server_at + timedelta(seconds=self._steady() - looked_at))
-        return self._last
+        with self._telling:
+            self._last = max(self._last, server_at + timedelta(seconds=self._steady() - looked_at))
+            return self._last
+
+    def _look(self) -> tuple[float, datetime]:
+        """Our steady clock and the server's, at one moment; by this thread's own connection when it has one."""
+        mine = self._busy()
+        with nullcontext(mine) if mine is not None else self._pool.connection() as connection:
+            row = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None, "SELECT without FROM gives a row"
+        return self._steady(), row[0].astimezone(UTC)
+
+    def _busy(self) -> psycopg.Connection | None:
+        """The connection of the transaction this thread is in."""
+        return getattr(self._mine, "connection", None)
 
     def not_before(self, floor: datetime) -> None:
         """Let the clock start no earlier than the newest event: a standby's may be behind."""
-        self._last = max(self._last, floor)
+        with self._telling:
+            self._last = max(self._last, floor)
 
     def migrate(self) -> tuple[str, str]:
         """Bring the database to the latest schema under a lock; versions before and after.
@@ -140,7 +189,7 @@ class PostgresDatabase:
                 row = connection.execute(percent(schema.VERSION_QUERY)).fetchone()
         except pg.UndefinedTable:
             return ""
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        except _OUT_OF_REACH as error:
             raise self._unavailable(error) from error
         return str(row[0]) if row else ""
 

@@ -12,6 +12,10 @@ from typing import Any, Protocol
 Row = tuple[Any, ...]
 
 
+class LostRaceError(Exception):
+    """Another node changed a row after this transaction had read it: the transaction is run again from its start."""
+
+
 class Sql(Protocol):
     """A connection inside one transaction."""
 
@@ -28,8 +32,8 @@ class Sql(Protocol):
         """Run a statement and return how many rows it touched."""
         ...
 
-    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once for each row of values."""
+    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run a statement once for each row of values, and return how many rows they touched together."""
         ...
 
 
