@@ -100,7 +100,6 @@ def open_session(app: Application, secret: str) -> str:
 
 def open_link_session(app: Application, page: Page) -> str:
     """A session for the page's person and incident only; the value of its cookie."""
-
     value, now = secrets.token_urlsafe(32), app.database.now()
     session = Session(
         _hash(value), Access.RESPONDER.value, page.person, page.incident_id, "", now, now + LINK_SESSION_LIFE

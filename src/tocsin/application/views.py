@@ -113,6 +113,29 @@ def ahead_view(ahead: Ahead, names: Mapping[str, str]) -> dict[str, Any]:
 
 def entry_view(entry: TimelineEntry, names: Mapping[str, str]) -> dict[str, Any]:
     """One link of the chain: `data` exactly as it was hashed, the words of people in `summary` and `texts`."""
+    try:
+        return _entry_view(entry, names)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return _unreadable_view(entry)
+
+
+def _unreadable_view(entry: TimelineEntry) -> dict[str, Any]:
+    """A link that was changed, or that a newer release wrote: the others are shown all the same."""
+    return {
+        "seq": entry.seq,
+        "at": rfc3339(datetime.fromtimestamp(0, UTC)),
+        "event": "unreadable",
+        "v": 0,
+        "by": "system",
+        "authenticated_by": "system",
+        "summary": "This link cannot be read: it was changed, or a newer release wrote it. Verify the timeline.",
+        "texts": {},
+        "data": {},
+        "hash": entry.hash.hex(),
+    }
+
+
+def _entry_view(entry: TimelineEntry, names: Mapping[str, str]) -> dict[str, Any]:
     body = json.loads(entry.body)
     texts = {text_id.partition(".")[2]: words for text_id, (_salt, words) in entry.texts.items()}
     return {
@@ -146,19 +169,29 @@ def verify(entries: list[TimelineEntry], head: tuple[int, bytes], incident_id: s
     """
     faults, previous = [], GENESIS
     for number, entry in enumerate(entries, 1):
-        body = json.loads(entry.body)
-        if (entry.seq, body["seq"], body["incident"]) != (number, number, incident_id):
-            faults.append(f"link {number} says it is {body['incident']} {body['seq']}")
+        faults += _faults_of(entry, number, incident_id)
         if hashlib.sha256(previous + entry.body).digest() != entry.hash:
             faults.append(f"link {number} does not follow from the one before it")
-        for text_id, (salt, words) in entry.texts.items():
-            said = body["data"][text_id.partition(".")[2]]
-            if hashlib.sha256(salt + words.encode()).hexdigest() != said["sha256"]:
-                faults.append(f"the text {text_id} is not the one that was hashed")
         previous = entry.hash
     if (len(entries), previous) != head:
         faults.append(f"the chain has {len(entries)} links, and its head was number {head[0]}: it was cut or changed")
     return faults
+
+
+def _faults_of(entry: TimelineEntry, number: int, incident_id: str) -> list[str]:
+    """What is wrong with one link, whatever was made of it."""
+    try:
+        body = json.loads(entry.body)
+        said, data = (entry.seq, body["seq"], body["incident"]), body["data"]
+        hashes = {name: value["sha256"] for name, value in data.items() if isinstance(value, dict)}
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return [f"link {number} cannot be read"]
+    faults = [] if said == (number, number, incident_id) else [f"link {number} says it is {said[2]} {said[1]}"]
+    return faults + [
+        f"the text {text_id} is not the one that was hashed"
+        for text_id, (salt, words) in entry.texts.items()
+        if hashlib.sha256(salt + words.encode()).hexdigest() != hashes.get(text_id.partition(".")[2])
+    ]
 
 
 def integration_view(integration: Integration, base_url: str) -> dict[str, Any]:
