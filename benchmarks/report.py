@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+
+LOAD_BEFORE = round(os.getloadavg()[0], 2)
+"""What else the machine was doing when the benchmark started: processes that wanted a core, over the last minute."""
 
 
 def tell(benchmark: str, **facts: object) -> None:
     """Print one result."""
-    print(json.dumps({"benchmark": benchmark} | facts), flush=True)
+    print(json.dumps({"benchmark": benchmark} | facts | {"load_before": LOAD_BEFORE}), flush=True)
 
 
 def options(about: str | None, *, peer: bool = True) -> argparse.ArgumentParser:
