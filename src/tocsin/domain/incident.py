@@ -274,7 +274,7 @@ def _round_opened(incident: Incident, event: ev.RoundOpened) -> Incident:
 
 def _acknowledged(incident: Incident, event: ev.Acknowledged) -> Incident:
     left = tuple(item for item in incident.unanswered if item.number not in event.rounds)
-    changed = replace(incident, unanswered=left, stale_at=None)
+    changed = replace(incident, unanswered=left)
     if not event.taken:
         return changed
     return replace(
@@ -333,26 +333,20 @@ def _declined(incident: Incident, event: ev.Declined) -> Incident:
     return replace(incident, offers=tuple(offer for offer in incident.offers if offer.person != event.person))
 
 
-def _ended(incident: Incident, event: ev.Event, closed_as: str) -> Incident:
+def _ended(incident: Incident, event: ev.Resolved | ev.Closed) -> Incident:
+    closed_as = event.closed_as if isinstance(event, ev.Closed) else ""
     return replace(
         incident,
         phase=Phase.CLOSED,
         resolved_at=event.at,
         resolved_by=event.actor.person or "",
         closed_as=closed_as,
+        firing=incident.firing if closed_as else 0,
         unanswered=(),
         offers=(),
         held_at=None,
         stale_at=None,
     )
-
-
-def _resolved(incident: Incident, event: ev.Resolved) -> Incident:
-    return replace(_ended(incident, event, ""), firing=0)
-
-
-def _closed(incident: Incident, event: ev.Closed) -> Incident:
-    return _ended(incident, event, event.closed_as)
 
 
 def _close_proposed(incident: Incident, event: ev.CloseProposed) -> Incident:
@@ -395,8 +389,8 @@ _FOLDS: dict[type[ev.Event], Callable[[Incident, Any], Incident]] = {
     ev.Noted: _unchanged,
     ev.PagesReported: _unchanged,
     ev.LevelUnreachable: _unreachable,
-    ev.Resolved: _resolved,
+    ev.Resolved: _ended,
     ev.CloseProposed: _close_proposed,
-    ev.Closed: _closed,
+    ev.Closed: _ended,
     ev.Reopened: _reopened,
 }
