@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -72,14 +73,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     yield from _home(settings)
     yield _running(settings)
-    yield from _database(settings)
+    database = _look_at_database(settings)
+    yield from database.findings
     try:
         procedures = _procedures(settings)
     except ProceduresError as error:
         more = f" and {len(error.faults) - 1} more" if len(error.faults) > 1 else ""
         yield fail("procedures", f"{error.faults[0]}{more}; see them all with 'tocsin check {settings.procedures}'.")
         return
-    yield _active(settings, procedures)
+    yield _active(settings, procedures, database.active)
     yield _mail(settings, procedures)
     yield _public_url(settings.public_url or procedures.site.public_url)
 
@@ -144,34 +146,42 @@ def _running(settings: Settings) -> Finding:
     return warn("server", "none runs in this home; pages go out as long as another node runs on this database.")
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """What the database shows; `active` is the version of the procedures in force, None when nobody can tell."""
+
+    findings: tuple[Finding, ...]
+    active: str | None = None
+
+
+def _look_at_database(settings: Settings) -> _Database:
     if settings.is_sqlite and not settings.database_file.exists():
-        yield fail("database", f"there is none at {settings.database_file}; 'tocsin init' lays it out.")
-        return
+        return _Database((fail("database", f"there is none at {settings.database_file}; 'tocsin init' lays it out."),))
     from tocsin.bootstrap import open_database
     from tocsin.db.schema import LATEST
 
     try:
-        database = open_database(settings)
+        with closing(open_database(settings)) as database:
+            version = database.version()
+            if version != LATEST:
+                detail = f"has schema {version or '(none)'}, this release {LATEST}; run 'tocsin migrate'."
+                return _Database((fail("database", detail),))
+            kind = str(settings.database_file) if settings.is_sqlite else "PostgreSQL"
+            newest, active = database.read(lambda tx: (tx.newest_event_at(), tx.accounts.active_version()))
+            clock = compare_clocks(datetime.now(UTC), database.now(), newest)
+            return _Database((ok("database", f"{kind}, schema {version}"), clock), active)
     except TocsinError as error:
-        yield fail("database", error.detail)
-        return
-    try:
-        version = database.version()
-        if version != LATEST:
-            yield fail("database", f"has schema {version or '(none)'}, this release {LATEST}; run 'tocsin migrate'.")
-            return
-        kind = str(settings.database_file) if settings.is_sqlite else "PostgreSQL"
-        yield ok("database", f"{kind}, schema {version}")
-        newest = database.read(lambda tx: tx.newest_event_at())
-        yield _clock(datetime.now(UTC), database.now(), newest)
-    except TocsinError as error:
-        yield fail("database", error.detail)
-    finally:
-        database.close()
+        return _Database((fail("database", error.detail),))
 
 
-def _clock(here: datetime, there: datetime, newest: datetime | None) -> Finding:
+def compare_clocks(here: datetime, there: datetime, newest: datetime | None) -> Finding:
+    """Judge this machine's clock.
+
+    Args:
+        here: its present, aware UTC.
+        there: the database's present.
+        newest: when the newest event happened; None when there is none.
+    """
     if abs(there - here) > _CLOCKS_MAY_DIFFER:
         return warn("clock", f"this machine and the database differ by {abs(there - here).total_seconds():.0f} s.")
     if newest is not None and newest - here > _CLOCKS_MAY_DIFFER:
@@ -185,19 +195,17 @@ def _procedures(settings: Settings) -> Procedures:
     return load(settings.procedures)
 
 
-def _active(settings: Settings, procedures: Procedures) -> Finding:
-    try:
-        with open_backend(settings) as backend:
-            active = str(backend.call("procedures", {})["version"])
-    except TocsinError as error:
-        return fail("procedures", error.detail)
-    if active != procedures.version:
+def _active(settings: Settings, procedures: Procedures, active: str | None) -> Finding:
+    if active == procedures.version:
+        return ok("procedures", f"{settings.procedures} is valid and active, version {active[:12]}")
+    if active:
         return warn(
             "procedures",
             f"{settings.procedures} is valid, but {active[:12]} is active and not {procedures.version[:12]}; "
             "'tocsin apply' makes it so.",
         )
-    return ok("procedures", f"{settings.procedures} is valid and active, version {active[:12]}")
+    unknown = "nobody can tell which version is active" if active is None else "no version is active"
+    return fail("procedures", f"{settings.procedures} is valid, but {unknown}; 'tocsin apply' makes it so.")
 
 
 def _mail(settings: Settings, procedures: Procedures) -> Finding:

@@ -14,7 +14,7 @@ from tocsin.__main__ import guarded
 from tocsin.cli.app import SUMMARIES, command_of, module_of
 from tocsin.cli.reference import commands
 
-VERBS = sorted(set(SUMMARIES) - {"demo"})
+VERBS = sorted(SUMMARIES)
 PUBLIC = [
     "init",
     "check",
