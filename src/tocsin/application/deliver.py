@@ -63,10 +63,21 @@ def claim(app: Application, channel: str, limit: int) -> list[Page]:
 
 def deliver(app: Application, channels: Mapping[str, Channel], page: Page) -> Outcome | None:
     """Send one claimed page and record the result; None when it was no longer wanted or no longer ours."""
-    message = app.database.transact(lambda tx: _prepare(app, tx, page))
-    if message is None:
-        return None
-    receipt, failure = _send(channels, page, message)
+    message = prepare(app, page)
+    return None if message is None else record(app, page, *send(channels, page, message))
+
+
+def prepare(app: Application, page: Page) -> Message | ChannelError | None:
+    """Look once more right before the send, then write the message.
+
+    Returns:
+        The message, or why it cannot be sent to anybody; None when it is no longer wanted or no longer ours.
+    """
+    return app.database.transact(lambda tx: _prepare(app, tx, page))
+
+
+def record(app: Application, page: Page, receipt: Receipt | None, failure: ChannelError | None) -> Outcome | None:
+    """Keep what came of a send; None when the claim no longer holds, so that another's result counts."""
     app.crash("page.after_send")
     outcome = app.database.transact(lambda tx: _settle(app, tx, page, receipt, failure))
     app.bell.ring()
@@ -79,9 +90,10 @@ def fail(app: Application, page: Page, detail: str) -> None:
     app.database.transact(lambda tx: _settle(app, tx, page, None, failure))
 
 
-def _send(
+def send(
     channels: Mapping[str, Channel], page: Page, message: Message | ChannelError
 ) -> tuple[Receipt | None, ChannelError | None]:
+    """Hand the message to its channel; no transaction is open. A receipt, or why there is none."""
     if isinstance(message, ChannelError):
         return None, message
     channel = channels.get(page.channel)
@@ -94,7 +106,6 @@ def _send(
 
 
 def _prepare(app: Application, transaction: Transaction, page: Page) -> Message | ChannelError | None:
-    """Look once more right before the send, then write the message; None when it must not be sent."""
     current = transaction.pages.claimed(page)
     if current is None:
         return None

@@ -1,0 +1,72 @@
+"""Simulated providers: they take messages, lose replies, hang, refuse for a while or for good."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from tests.simulation.node import Answer, Node
+from tests.simulation.world import World
+from tocsin.application.deliver import SEND_DEADLINE_S
+from tocsin.application.ports import ChannelError, Message, Receipt
+
+
+@dataclass(slots=True)
+class Providers:
+    """The outside of every channel.
+
+    Args:
+        world: time and chance.
+        received: called when a provider has a message and its person can read it.
+        starts: called with the node and the page's id when a send starts.
+        taken: how often each page was taken, whatever its sender heard of it.
+        down_until: channel to the end of its provider's outage.
+    """
+
+    world: World
+    received: Callable[[Message], None]
+    starts: Callable[[Node, str], None]
+    taken: Counter[str] = field(default_factory=Counter)
+    down_until: dict[str, datetime] = field(default_factory=dict)
+
+    def go_down(self, channel: str, seconds: float) -> None:
+        """Take nothing for a while."""
+        self.world.note(f"! the provider of {channel} takes nothing for {seconds:.0f} s")
+        self.down_until[channel] = self.world.now + timedelta(seconds=seconds)
+
+    def is_down(self, channel: str) -> bool:
+        """Whether it takes nothing now."""
+        return channel in self.down_until and self.world.now < self.down_until[channel]
+
+    def take(self, channel: str, message: Message) -> None:
+        """The message is the provider's now: on the wire it is out of the node's hands."""
+        self.taken[message.page_id] += 1
+        self.world.count("messages taken")
+        self.world.note(f"{channel} takes {message.page_id} of {message.incident_id} ({message.facts['topic']})")
+        self.received(message)
+
+    def hand_over(self, node: Node, channel: str, message: Message) -> Answer:
+        """A node sends a message: it is taken, or fails in one of the ways there are."""
+        world = self.world
+        self.starts(node, message.page_id)
+        if world.happens("stall", 0.01):
+            node.stall(world.between(5, 45))
+        latency = world.between(0.05, 2.5)
+        if self.is_down(channel) or world.happens("refuse", 0.08):
+            return Answer(latency, ChannelError("451 try again later"))
+        if world.happens("bounce", 0.03):
+            return Answer(latency, ChannelError("550 no such mailbox", permanent=True))
+        if world.happens("garble", 0.01):
+            return Answer(0.0, ValueError("nobody foresaw this"))
+        silent = world.happens("hang", 0.04)
+        if not silent or world.random.random() < 0.5:
+            world.after(latency, partial(self.take, channel, message))
+        if silent:
+            return Answer(SEND_DEADLINE_S, ChannelError(f"no answer within {SEND_DEADLINE_S:g} s"))
+        if world.happens("lost-reply", 0.05):
+            world.count("lost replies")
+            return Answer(latency + 0.01, ChannelError("connection reset"))
+        return Answer(latency + 0.01, Receipt("250 taken", delivered=channel == "sms"))
