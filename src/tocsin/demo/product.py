@@ -15,8 +15,8 @@ from tocsin.demo.children import LOOPBACK, Child, ChildError, free_port
 from tocsin.demo.claudex import install
 from tocsin.demo.claudex.home import Home
 
-_COMMAND_TIMEOUT = 60.0
-_START_TIMEOUT = 60.0
+_COMMAND_TIMEOUT = 120.0
+_START_TIMEOUT = 120.0
 
 
 class Product:

@@ -17,9 +17,9 @@ from tocsin.demo.children import LOOPBACK, Child, ChildError, free_port
 from tocsin.demo.smtp_sink import SmtpSink
 
 _SOURCES = str(Path(tocsin.__file__).parent.parent)
-COMMAND_TIMEOUT = 60.0
+COMMAND_TIMEOUT = 120.0
 """Seconds one `tocsin` command may take."""
-READY_TIMEOUT = 60.0
+READY_TIMEOUT = 120.0
 """Seconds a server may take to become ready; a busy machine is no failure."""
 
 
