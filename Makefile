@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := install --require-hashes --no-deps --only-binary :all:
 OWN := install --no-deps --no-index --no-build-isolation --editable .
 
-.PHONY: help demo test check format bench picture lock clean
+.PHONY: help demo test check format bench docs picture lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -41,6 +41,10 @@ bench: $(VENV)/.dev ## the benchmarks; each prints one JSON object per line
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.timers
 	$(BIN)/python -m benchmarks.footprint
+
+docs: $(VENV)/.dev ## the pages that are drawn from the code: the command line, the life of an incident
+	$(BIN)/python -m tocsin.cli.reference > docs/cli.md
+	$(BIN)/python -m tools.draw_lifecycle
 
 picture: $(VENV)/.dev ## the pictures of the incident page, taken in the middle of the demo (needs Chromium)
 	$(BIN)/python -m tools.picture

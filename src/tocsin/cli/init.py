@@ -58,6 +58,7 @@ def _lay_out(here: Settings, pack: str, given: Mapping[str, str], *, defaults: b
         _refuse_if_laid_out(backend, here)
         if not (here.procedures / "procedures.yaml").exists() or given:
             _copy_pack(here.procedures, pack, given, defaults=defaults, may_ask=may_ask)
+        here.home.chmod(0o700)
         sealed = document(here.procedures)
         backend.call("apply", {"version": sealed.version, "data": sealed.data})
         token = backend.call("token-create", {"role": "admin", "name": "first admin"})

@@ -60,10 +60,16 @@ class LocalBackend:
 
 
 def _actor(app: Application, person: str) -> Actor:
+    known = people(app)
     if person:
+        if known and person not in {*known, OPERATOR}:
+            raise InvalidError(
+                f"There is no person '{person}' in the procedures, so nothing was changed; "
+                f"there are {', '.join(sorted(known))}."
+            )
         return Actor(f"person:{person}", "local", claimed=True)
     user = system_user()
-    return Actor(f"person:{user if user in people(app) else OPERATOR}", "local")
+    return Actor(f"person:{user if user in known else OPERATOR}", "local")
 
 
 def people(app: Application) -> frozenset[str]:

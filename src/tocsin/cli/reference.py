@@ -18,7 +18,7 @@ from tocsin.cli.app import SUMMARIES, VERBS, command_of
 INTRODUCTION = """\
 # The command line
 
-This page is drawn from the commands themselves by `python -m tocsin.cli.reference`; a test keeps it current.
+This page is drawn from the commands themselves by `make docs`; a test keeps it current.
 
 `INC` is an incident's id or an unambiguous ending of it; `last` is the newest. Times that you type are local: `18:00`,
 `"2026-11-24 18:00"`, `+2h`, or RFC 3339. Every command takes `--json`, which prints the API's answer, and `--help`.

@@ -10,7 +10,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
 
 
 def test_the_page_says_what_the_commands_say():
-    """Draw it anew with: python -m tocsin.cli.reference > docs/cli.md"""
+    """Draw it anew with: make docs"""
     assert PAGE.read_text(encoding="utf-8") == reference()
 
 

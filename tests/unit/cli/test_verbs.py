@@ -218,6 +218,20 @@ def test_procedures_are_applied_whole_or_not_at_all(tocsin):
     assert tocsin("show", "last", "--json").json["procedures"] == dry["version"]
 
 
+def test_a_claimed_identity_is_somebody_the_procedures_know(tocsin):
+    declared(tocsin)
+    refused = tocsin("ack", "last", "--as", "anna")
+    assert (refused.code, "there are ana, bo" in refused.err) == (2, True)
+    assert tocsin("show", "last", "--json").json["acknowledged_by"] is None
+
+
+def test_a_directory_that_becomes_a_home_is_closed_to_others(bare):
+    """INTERFACE.md *Settings*: 0700."""
+    bare.home.mkdir(mode=0o755)
+    assert bare("init", "--defaults").code == 0
+    assert stat.S_IMODE(bare.home.stat().st_mode) == 0o700
+
+
 def test_a_home_is_laid_out_once(tocsin):
     again = tocsin("init", "--defaults")
     assert again.code == 3
