@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tocsin.cli.printing import printable
+from tocsin.cli.printing import print_json, printable
 from tocsin.domain.errors import (
     ForbiddenError,
     InvalidError,
@@ -58,7 +57,7 @@ def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
         as_json: write the whole problem as one JSON object.
     """
     if as_json:
-        sys.stderr.write(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        print_json(facts, error=True)
         return
     lines = [printable(line) for line in str(facts["detail"]).splitlines()]
     if facts.get("allowed"):

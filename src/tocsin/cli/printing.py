@@ -43,9 +43,16 @@ def paint(text: str, *colours: str) -> str:
     return f"\x1b[{';'.join(_COLOURS[colour] for colour in colours)}m{text}\x1b[0m"
 
 
-def print_json(data: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-    """One JSON value on standard output."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+def print_json(data: Any, *, error: bool = False) -> None:  # noqa: ANN401 - whatever JSON can say
+    """One JSON value; escaped where the output cannot carry every letter, because JSON is data.
+
+    Args:
+        data: the value.
+        error: write it to standard error.
+    """
+    stream = sys.stderr if error else sys.stdout
+    every_letter = (stream.encoding or "").lower().startswith("utf")
+    stream.write(json.dumps(data, ensure_ascii=not every_letter, indent=2) + "\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:

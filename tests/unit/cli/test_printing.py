@@ -56,6 +56,11 @@ def test_paragraphs_stand_beside_their_label():
     assert wrapped("impact", "") == ["impact"]
 
 
-def test_json_keeps_letters_as_they_are(capsys):
+def test_json_keeps_letters_as_they_are_or_escapes_them_but_loses_none(capsys, monkeypatch):
     print_json({"title": "Größe"})
     assert '"Größe"' in capsys.readouterr().out
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
+    monkeypatch.setattr("sys.stdout", narrow)
+    print_json({"title": "Größe"})
+    narrow.flush()
+    assert b'"Gr\\u00f6\\u00dfe"' in narrow.buffer.getvalue()
