@@ -6,6 +6,7 @@ Whoever changes an incident comes through here: people, alerts and the clock ali
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +16,31 @@ from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
 from tocsin.domain.commands import Command
 from tocsin.domain.decide import decide
-from tocsin.domain.errors import NotFoundError
+from tocsin.domain.errors import NotAllowedNowError, NotFoundError, ProceduresError, TocsinError, UnavailableError
 from tocsin.domain.escalation import next_due
 from tocsin.domain.incident import Incident, evolve
 from tocsin.domain.people import Roster
 from tocsin.domain.policy import Policy
 from tocsin.domain.procedures import Procedures
 from tocsin.domain.react import AnswerPages, Effect, SendPage, StopPages, Tell, Topic, react
-from tocsin.domain.schedules import on_call
+from tocsin.domain.schedules import Override, on_call
 
 POST_LANE = 4
 """Posts go behind every page."""
+
+BROKEN_RULES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TocsinError,
+    TypeError,
+    ValueError,
+)
+"""What rules that cannot be computed end in. A database's own errors are not among them: they end the transaction."""
+
+log = logging.getLogger("tocsin.application")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ class Facts:
 
 def roster(transaction: Transaction, procedures: Procedures, service: str, at: datetime) -> Roster:
     """Who is on call for a service at an instant, overrides included; read live for every decision."""
-    overrides = transaction.accounts.overrides()
+    overrides = standing(transaction, procedures)
     known = procedures.service(service, "")
     levels = {}
     for level, schedules in known.staffing.items():
@@ -59,12 +74,29 @@ def roster(transaction: Transaction, procedures: Procedures, service: str, at: d
     return Roster(levels=levels, people=procedures.people)
 
 
+def standing(transaction: Transaction, procedures: Procedures) -> list[Override]:
+    """Overrides that count: one whose person the procedures do not know any more leaves the turn to whose it is."""
+    return [override for override in transaction.accounts.overrides() if override.person in procedures.people]
+
+
 def facts(app: Application, transaction: Transaction, incident: Incident) -> Facts:
     """The facts for a decision on an incident: bound timings, live people (RULES.md *Identity and procedures*)."""
     at = max(app.database.now(), incident.updated_at)
-    bound = app.shelf.version(transaction, incident.procedures)
     live = app.shelf.active(transaction)
-    return Facts(at, bound.policy, roster(transaction, live, incident.service, at))
+    return Facts(at, bound_policy(app, transaction, incident), roster(transaction, live, incident.service, at))
+
+
+def bound_policy(app: Application, transaction: Transaction, incident: Incident) -> Policy:
+    """The timings an incident is bound to.
+
+    Those in force when its own cannot be read any more: it climbs by somebody's rules rather than by none, and can be
+    acknowledged.
+    """
+    try:
+        return app.shelf.version(transaction, incident.procedures).policy
+    except (ProceduresError, UnavailableError) as error:
+        log.warning("%s goes by the procedures in force; its own cannot be read: %s", incident.id, error.detail)
+        return app.shelf.active(transaction).policy
 
 
 def found(transaction: Transaction, incident_id: str) -> Incident:
@@ -128,14 +160,28 @@ def carry_out(transaction: Transaction, incident: Incident | None, command: Comm
     after, steps = incident, []
     for event in events:
         before, after = after, evolve(after, event)
-        steps.append((before, after, event))
+        steps.append((after, react(before, after, event)))
     assert after is not None, "there was at least one event"
-    transaction.incidents.append(after, events, next_due(after, command.policy))
-    for before, folded, event in steps:
-        _carry_effects(transaction, folded, react(before, folded, event), command)
+    next_due_at = next_due(after, command.policy)
+    # Up to here there were rules, from here on there is writing: rules that break leave nothing half done behind.
+    _require_only_open(transaction, incident, after)
+    transaction.incidents.append(after, events, next_due_at)
+    for folded, effects in steps:
+        _carry_effects(transaction, folded, effects, command)
     if incident is not None and incident.is_open and not after.is_open:
         transaction.alerts.end(after.id, firing_too=not after.closed_as)
     return after
+
+
+def _require_only_open(transaction: Transaction, before: Incident | None, after: Incident) -> None:
+    """A group has one unresolved incident: an earlier one cannot be reopened beside it."""
+    if before is None or before.is_open or not after.is_open:
+        return
+    other = transaction.incidents.open_in_group(after.group)
+    if other is not None:
+        raise NotAllowedNowError(
+            f"{after.id} came back as {other.id}, which is open; go on there. Nothing was changed.", {"note"}
+        )
 
 
 def _carry_effects(transaction: Transaction, after: Incident, effects: tuple[Effect, ...], command: Command) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tocsin.application.app import Application
-from tocsin.application.handle import carry_out, facts, roster
+from tocsin.application.handle import bound_policy, carry_out, facts, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import AlertRow, Integration, NewAlert
 from tocsin.domain import commands as cmd
@@ -256,7 +256,7 @@ def _join_group(app: Application, transaction: Transaction, batch: _Batch, group
 
 def _not_over(app: Application, transaction: Transaction, batch: _Batch, last: Incident) -> bool:
     """Whether firing again so soon means that the incident was not over; one closed without a fix stays closed."""
-    policy = app.shelf.version(transaction, last.procedures).policy
+    policy = bound_policy(app, transaction, last)
     recent = last.resolved_at is not None and batch.now - last.resolved_at < policy.reopen_within
     return recent and not last.closed_as
 
@@ -307,7 +307,7 @@ def _join_incident(
         cmd.AttachAlerts(
             at=max(batch.now, incident.updated_at),
             actor=_actor(joining.integration),
-            policy=app.shelf.version(transaction, incident.procedures).policy,
+            policy=bound_policy(app, transaction, incident),
             roster=batch.roster(transaction, incident.service),
             new=len(joining.fresh),
             refired=joining.refired,

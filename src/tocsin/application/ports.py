@@ -7,16 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from tocsin.application.records import (
-    AlertRow,
-    Integration,
-    NewAlert,
-    Page,
-    PageState,
-    Session,
-    TimelineEntry,
-    Token,
-)
+from tocsin.application.records import AlertRow, Integration, NewAlert, Page, PageState, Session, TimelineEntry, Token
 from tocsin.domain.events import Event
 from tocsin.domain.incident import Incident
 from tocsin.domain.schedules import Override
@@ -130,8 +121,8 @@ class Incidents(Protocol):
         """Add events to the chain and store the state they lead to; `after.seq` counts the last of them."""
         ...
 
-    def due(self, at: datetime, limit: int) -> list[Incident]:
-        """Incidents whose timer has run out, oldest first, locked; rows another node holds are skipped."""
+    def due(self, at: datetime, limit: int) -> list[Incident | str]:
+        """Incidents whose timer has run out, oldest first, locked, none another node holds; ids of unreadable ones."""
         ...
 
     def rearm(self, incident_id: str, next_due_at: datetime | None) -> None:
@@ -185,8 +176,7 @@ class Alerts(Protocol):
     def changed(self, rows: Sequence[tuple[int, bool, bool, NewAlert]]) -> None:
         """Store what a sender now says of an occurrence: id, whether it was firing, whether it is, content.
 
-        When one is not as it was read, the whole transaction is run again. The caller holds the incident of an
-        occurrence that begins or ceases to fire, so that incidents are always locked before their alerts.
+        When one is not as it was read, the transaction is run again. Incidents are locked before their alerts.
         """
         ...
 

@@ -1,27 +1,31 @@
 """What the engine does when time has passed: `tick` and `report`, each one short transaction and steppable.
 
-A tick is never set aside as poison: an incident whose rules cannot be computed pages the default level with the plain
-facts, is tried again every minute, and the operator is told (ARCHITECTURE.md *Engine and storage*).
+A tick is never set aside as poison, and delays no other: an incident whose rules cannot be computed pages the default
+level with the plain facts, is tried again every minute, and is logged (ARCHITECTURE.md *Engine and storage*).
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tocsin.application.app import Application
-from tocsin.application.handle import Facts, carry_out, facts, intent
+from tocsin.application.handle import BROKEN_RULES, carry_out, facts, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
 from tocsin.domain import commands as cmd
 from tocsin.domain.events import PageResult
 from tocsin.domain.incident import Incident
-from tocsin.domain.react import SendPage, Topic
+from tocsin.domain.people import Person
+from tocsin.domain.react import Topic
 
 BATCH = 200
 PAYLOADS_KEPT = timedelta(days=90)
 RETRY_TICK = timedelta(minutes=1)
+REMIND_HOLDER = timedelta(hours=1)
 log = logging.getLogger("tocsin.engine")
 
 
@@ -48,7 +52,7 @@ def tick(app: Application) -> Ticked:
 
     def work(transaction: Transaction) -> Ticked:
         incidents = transaction.incidents.due(now, BATCH)
-        failed = [one.id for one in incidents if not _tick_one(app, transaction, one, now)]
+        failed = [_id(one) for one in incidents if not _tick_one(app, transaction, one, now)]
         if incidents:
             app.crash("decide.before_commit")
         return Ticked(len(incidents), tuple(failed))
@@ -60,32 +64,66 @@ def tick(app: Application) -> Ticked:
     return ticked
 
 
-def _tick_one(app: Application, transaction: Transaction, incident: Incident, now: datetime) -> bool:
-    known: Facts | None = None
+def _id(one: Incident | str) -> str:
+    return one if isinstance(one, str) else one.id
+
+
+def _tick_one(app: Application, transaction: Transaction, one: Incident | str, now: datetime) -> bool:
+    if not isinstance(one, str) and _computed(app, transaction, one):
+        return True
+    log.error("%s cannot be computed; paging the default level, and trying again in a minute.", _id(one))
+    transaction.pages.plan(_plain_pages(app, transaction, one, now))
+    transaction.incidents.rearm(_id(one), now + RETRY_TICK)
+    return False
+
+
+def _computed(app: Application, transaction: Transaction, incident: Incident) -> bool:
     try:
         known = facts(app, transaction, incident)
-        command = cmd.Tick(at=known.at, policy=known.policy, roster=known.roster)
-        carry_out(transaction, incident, command)
-    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError):
-        log.exception("The rules of %s cannot be computed; paging the default level.", incident.id)
-        _page_plainly(transaction, incident, known, now)
-        transaction.incidents.rearm(incident.id, now + RETRY_TICK)
+        carry_out(transaction, incident, cmd.Tick(at=known.at, policy=known.policy, roster=known.roster))
+    except BROKEN_RULES:
+        log.exception("The rules of %s are broken.", incident.id)
         return False
     return True
 
 
-def _page_plainly(transaction: Transaction, incident: Incident, known: Facts | None, now: datetime) -> None:
-    """The last resort of an incident whose rules are broken: everybody on call hears of it, by all they have."""
-    if known is None:
-        return
-    minute = int(now.timestamp() // 60)
-    people = {person.id: person for level in known.roster.levels.values() for person in level} or known.roster.people
-    pages = [
-        intent(incident, SendPage(Topic.PAGE, incident.round, 0, person.id, contact.channel, now), now, attempt=minute)
-        for person in people.values()
-        for contact in person.contacts
+def _plain_pages(app: Application, transaction: Transaction, one: Incident | str, now: datetime) -> list[Page]:
+    """The last resort of an incident whose rules are broken: the default level hears of it, by all its people have.
+
+    Every minute while nobody has it, and every hour once somebody does.
+    """
+    incident = None if isinstance(one, str) else one
+    every = REMIND_HOLDER if incident is not None and incident.is_acknowledged else RETRY_TICK
+    attempt = int(now.timestamp() // every.total_seconds())
+    return [
+        Page(
+            id=f"pg-{hashlib.sha256(f'{_id(one)} {person.id} {channel} {attempt}'.encode()).hexdigest()[:20]}",
+            incident_id=_id(one),
+            seq=incident.seq if incident else 0,
+            round=incident.round if incident else 0,
+            level=0,
+            person=person.id,
+            channel=channel,
+            attempt=attempt,
+            topic=Topic.PAGE,
+            lane=incident.severity.rank if incident else 0,
+            send_at=now,
+            intended_at=now,
+        )
+        for person in _audience(app, transaction, incident, now)
+        for channel in dict.fromkeys(contact.channel for contact in person.contacts)
     ]
-    transaction.pages.plan(pages)
+
+
+def _audience(app: Application, transaction: Transaction, incident: Incident | None, now: datetime) -> Iterable[Person]:
+    """The default level; with nobody there whoever is on call, and with nobody on call, or no telling, everybody."""
+    live = app.shelf.active(transaction)
+    try:
+        levels = roster(transaction, live, incident.service if incident else "", now).levels
+    except BROKEN_RULES:
+        return live.people.values()
+    on_call = {person.id: person for level in levels.values() for person in level}
+    return levels.get(live.policy.default_level) or on_call.values() or live.people.values()
 
 
 def report(app: Application) -> int:
@@ -102,13 +140,20 @@ def report(app: Application) -> int:
 
 
 def _report_one(app: Application, transaction: Transaction, incident_id: str, pages: list[Page]) -> None:
-    """The incident is held before its pages are marked, so that of two nodes that read the same results one reports."""
-    incident = transaction.incidents.load(incident_id)
-    results = tuple(PageResult(page.id, page.state.value) for page in transaction.pages.reported(pages))
-    if incident is not None and results:  # test pages belong to no incident
-        known = facts(app, transaction, incident)
-        command = cmd.ReportPages(at=known.at, policy=known.policy, roster=known.roster, results=results)
-        carry_out(transaction, incident, command)
+    """The incident is held before its pages are marked, so that of two nodes that read the same results one reports.
+
+    What cannot be put on its chain is not tried again, lest it keep others from theirs; the pages themselves know.
+    """
+    try:
+        incident = transaction.incidents.load(incident_id)
+        results = tuple(PageResult(page.id, page.state.value) for page in transaction.pages.reported(pages))
+        if incident is not None and results:  # test pages belong to no incident
+            known = facts(app, transaction, incident)
+            command = cmd.ReportPages(at=known.at, policy=known.policy, roster=known.roster, results=results)
+            carry_out(transaction, incident, command)
+    except BROKEN_RULES:
+        log.exception("Results of pages could not be put on the chain of %s.", incident_id)
+        transaction.pages.reported(pages)
 
 
 def forget(app: Application) -> int:

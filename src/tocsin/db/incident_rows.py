@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec import MsgspecError
@@ -52,7 +53,10 @@ class IncidentRows:
         """The stored state, or a fresh fold when this release computes it differently."""
         incident_id, state, fold_version, head = row
         self._heads[incident_id] = bytes(head)
-        return decode_state(bytes(state)) if fold_version == FOLD_VERSION else self._folded(incident_id, fold_version)
+        if fold_version == FOLD_VERSION:
+            with suppress(MsgspecError):
+                return decode_state(bytes(state))
+        return self._folded(incident_id, fold_version)
 
     def _folded(self, incident_id: str, fold_version: int) -> Incident:
         try:
@@ -60,7 +64,7 @@ class IncidentRows:
         except (LookupError, TypeError, ValueError, MsgspecError) as error:
             if fold_version > FOLD_VERSION:
                 raise _newer(incident_id) from error
-            raise
+            raise ValueError(f"The log of {incident_id} cannot be read: {error!r}.") from error
 
     def unused_id(self, at: datetime) -> str:
         stem = at.strftime("INC-%Y%m%d-%H%M%S")
@@ -110,13 +114,19 @@ class IncidentRows:
             )
             _require_ours(after.id, touched)
 
-    def due(self, at: datetime, limit: int) -> list[Incident]:
+    def due(self, at: datetime, limit: int) -> list[Incident | str]:
         # What a newer release has folded is left to it.
         rows = self._sql.all(
             _STATE + "WHERE next_due_at <= ? AND fold_version <= ? ORDER BY next_due_at LIMIT ?" + self._sql.skip,
             (micros(at), FOLD_VERSION, limit),
         )
-        return [self._state(row) for row in rows]
+        return [self._state_or_id(row) for row in rows]
+
+    def _state_or_id(self, row: Row) -> Incident | str:
+        try:
+            return self._state(row)
+        except ValueError:
+            return str(row[0])
 
     def rearm(self, incident_id: str, next_due_at: datetime | None) -> None:
         touched = self._sql.run(

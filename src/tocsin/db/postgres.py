@@ -25,7 +25,7 @@ from tocsin.db.transaction import SqlTransaction
 from tocsin.domain.errors import InvalidError, UnavailableError
 
 T = TypeVar("T")
-_TRIES = 40
+_TRIES = 25
 _PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.05
 _CLOCK_EVERY_S = 10.0
