@@ -20,9 +20,10 @@ from tocsin.domain.errors import InvalidError, NotFoundError
 from tocsin.domain.events import Actor
 from tocsin.domain.react import Topic
 from tocsin.domain.schedules import Override
+from tocsin.domain.severity import Severity
 
 Shown = dict[str, Any]
-_TEST_LANE = 0
+_TEST_LANE = Severity.LOW.rank
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ import logging
 import queue
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tocsin.application.app import Application
 from tocsin.application.ingest import Delivery, ingest, refuse
 from tocsin.application.records import Integration
 from tocsin.domain.alerts import Signal
-from tocsin.domain.errors import TocsinError, UnavailableError
+from tocsin.domain.errors import UnavailableError
 
 BATCH_SIGNALS = 4000
 KEYS_KEPT_S = 2.0
@@ -44,6 +45,7 @@ class Intake:
         self._keys: dict[str, Integration] = {}
         self._keys_at: float | None = None
         self._closing = False
+        self._gate = threading.Lock()
         self.accepted = 0
 
     def start(self) -> None:
@@ -52,8 +54,9 @@ class Intake:
 
     def stop(self) -> None:
         """Finish what waits, then end; later submissions are refused as unavailable."""
-        self._closing = True
-        self._queue.put(None)
+        with self._gate:
+            self._closing = True
+            self._queue.put(None)
         self._thread.join()
 
     @property
@@ -87,11 +90,12 @@ class Intake:
         Raises:
             UnavailableError: it could not be stored; the sender is to try again.
         """
-        if self._closing:
-            raise UnavailableError("Tocsin is shutting down; nothing was stored, send it again.")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        self._queue.put(_Waiting(Delivery(integration, signals), loop, done))
+        with self._gate:  # whatever is queued before the end is worked off before the end
+            if self._closing:
+                raise UnavailableError("Tocsin is shutting down; nothing was stored, send it again.")
+            self._queue.put(_Waiting(Delivery(integration, signals), loop, done))
         await done
 
     async def refuse(self, integration: Integration, detail: str, body: bytes) -> None:
@@ -120,6 +124,7 @@ class Intake:
                 break
 
     def _store(self, batch: list[_Waiting]) -> None:
+        """Commit and answer. Whatever goes wrong here is ours to mend, so it is a 503: senders drop what gets a 4xx."""
         try:
             self._commit(batch)
         except UnavailableError as error:
@@ -127,7 +132,7 @@ class Intake:
         except Exception as error:
             if len(batch) == 1:
                 log.exception("A delivery of %s could not be stored.", batch[0].delivery.integration.name)
-                _answer(batch, error if isinstance(error, TocsinError) else UnavailableError("It could not be stored."))
+                _answer(batch, UnavailableError(f"It could not be stored ({error}); nothing of it was, send it again."))
                 return
             for one in batch:
                 self._store([one])
@@ -143,14 +148,15 @@ class Intake:
             app.bell.ring()
 
 
-def _answer(batch: list[_Waiting], problem: TocsinError | None) -> None:
-    """Wake every door that waits, one call per event loop."""
+def _answer(batch: list[_Waiting], problem: UnavailableError | None) -> None:
+    """Wake every door that waits, one call per event loop; nobody waits on a loop that was closed meanwhile."""
     loops = {one.loop for one in batch}
     for loop in loops:
-        loop.call_soon_threadsafe(_settle, [one.done for one in batch if one.loop is loop], problem)
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, [one.done for one in batch if one.loop is loop], problem)
 
 
-def _settle(waiting: list[asyncio.Future[None]], problem: TocsinError | None) -> None:
+def _settle(waiting: list[asyncio.Future[None]], problem: UnavailableError | None) -> None:
     for done in waiting:
         if done.done():
             continue

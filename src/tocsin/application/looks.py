@@ -8,7 +8,7 @@ from typing import Any
 
 from tocsin.application.app import Application
 from tocsin.application.asked import Nothing, meant, shown
-from tocsin.application.handle import facts, found
+from tocsin.application.handle import facts, found, standing
 from tocsin.application.ports import Transaction
 from tocsin.application.views import ahead_view, alert_view, entry_view, page_view, rfc3339, verify
 from tocsin.domain.ahead import ahead
@@ -22,6 +22,9 @@ MOST = 1000
 MOST_ALERTS = 100_000
 _AHEAD = 12
 _ALL = 10**9
+_DIGITS = 18
+_YEARS = range(1971, 9000)
+"""Beyond these, a shift of an hour or a week can leave what a calendar knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def _limit(asked: int, most: int = MOST) -> int:
 
 
 def _number(cursor: str) -> int:
-    if cursor and not cursor.isdecimal():
+    if cursor and not (cursor.isdecimal() and len(cursor) <= _DIGITS):
         raise InvalidError(f"'{cursor}' is not a cursor of this list; take `next` of the page before.")
     return int(cursor or 0)
 
@@ -179,7 +182,7 @@ def moment(text: str, now: datetime) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None:
+    if at is None or at.tzinfo is None or at.year not in _YEARS:
         raise InvalidError(f"'{text}' is not an instant; write it like 2026-11-23T09:00:00Z or with an offset.")
     return at
 
@@ -194,17 +197,18 @@ def oncall(app: Application, _actor: Actor, body: OnCall) -> Shown:
             raise NotFoundError(
                 f"There is no service '{body.service}'; there are {', '.join(sorted(procedures.services))}."
             )
-        overrides = transaction.accounts.overrides()
+        overrides = standing(transaction, procedures)
         service = procedures.service(body.service, "")
         items = []
         for level, title in sorted(procedures.policy.levels.items()):
-            schedules = service.staffing.get(level, ())
+            schedules = [name for name in service.staffing.get(level, ()) if name in procedures.schedules]
             people = [
                 {"person": name, "name": procedures.people[name].name, "schedule": schedule}
                 for schedule in schedules
                 for name in on_call(procedures.schedules[schedule], at, overrides)
+                if name in procedures.people
             ]
-            items.append({"level": level, "title": title, "schedules": list(schedules), "people": people})
+            items.append({"level": level, "title": title, "schedules": schedules, "people": people})
         return {"items": items, "next": None, "service": service.id, "at": rfc3339(at)}
 
     return app.database.read(work)
