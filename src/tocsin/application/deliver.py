@@ -6,19 +6,19 @@ result counts only with the fence it was claimed under.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from tocsin.application.app import Application
-from tocsin.application.handle import carry_out, facts, intent
+from tocsin.application.handle import BROKEN_RULES, carry_out, facts, intent
 from tocsin.application.links import link
-from tocsin.application.messages import Background, write, write_test
+from tocsin.application.messages import Background, write, write_plainly, write_test
 from tocsin.application.ports import Channel, ChannelError, Message, Receipt, Transaction
 from tocsin.application.records import Page, PageState
 from tocsin.domain import commands as cmd
 from tocsin.domain.ahead import ahead
-from tocsin.domain.events import RoundOpened
 from tocsin.domain.incident import Incident
 from tocsin.domain.react import SendPage, Topic
 
@@ -33,6 +33,7 @@ GIVE_UP_LEVEL_AFTER = 3
 """Failed attempts after which the next level is paged, while this one goes on being tried."""
 
 _ERROR = 500
+log = logging.getLogger("tocsin.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,10 @@ def send(
 
 
 def _prepare(app: Application, transaction: Transaction, page: Page) -> Message | ChannelError | None:
+    """The incident is locked before its page is looked at, so that an acknowledgement that was quicker is seen."""
+    incident = _incident(transaction, page)
     current = transaction.pages.claimed(page)
-    if current is None:
+    if current is None or not _in_time(app, transaction, current):
         return None
     if current.superseded_by:
         transaction.pages.settle(current, PageState.SUPERSEDED, app.database.now(), "", "")
@@ -119,9 +122,29 @@ def _prepare(app: Application, transaction: Transaction, page: Page) -> Message 
         return ChannelError(f"{page.person} has no {page.channel} contact any more.", permanent=True)
     if page.topic is Topic.TEST:
         return write_test(page.id, person, contact, app.base_url(procedures))
-    incident = transaction.incidents.load(page.incident_id)
-    assert incident is not None, "a page is stored with its incident"
-    return write(page, person, contact, background(app, transaction, incident, page))
+    base_url = app.base_url(procedures)
+    if incident is not None:
+        try:
+            return write(page, person, contact, background(app, transaction, incident, page))
+        except BROKEN_RULES:
+            log.exception("Page %s goes out with the plain facts: it could not be written as it should be.", page.id)
+    return write_plainly(page, person, contact, incident, link(app, base_url, page.id))
+
+
+def _incident(transaction: Transaction, page: Page) -> Incident | None:
+    """The page's incident, locked; None for a test page, and when it cannot be read."""
+    try:
+        return transaction.incidents.load(page.incident_id) if page.incident_id else None
+    except BROKEN_RULES:
+        log.exception("The incident of page %s cannot be read.", page.id)
+        return None
+
+
+def _in_time(app: Application, transaction: Transaction, page: Page) -> bool:
+    """Whether the send ends within the lease; one that begins late begins its lease anew, if nobody else has it."""
+    now, sent_at = app.database.now(), page.sent_at
+    late = sent_at is None or now + timedelta(seconds=SEND_DEADLINE_S) > sent_at + LEASE
+    return not late or transaction.pages.renew(page, now + LEASE)
 
 
 def background(app: Application, transaction: Transaction, incident: Incident, page: Page) -> Background:
@@ -132,18 +155,14 @@ def background(app: Application, transaction: Transaction, incident: Incident, p
     coming = ahead(incident, known.policy, known.roster, 1)
     return Background(
         incident=incident,
-        opened=_opened(transaction, page),
+        at=known.at,
+        event=transaction.incidents.event(page.incident_id, page.seq),
         names={person.id: person.name for person in procedures.people.values()},
         ahead=coming[0] if coming else None,
         policy=known.policy,
         base_url=base_url,
         link=link(app, base_url, page.id),
     )
-
-
-def _opened(transaction: Transaction, page: Page) -> RoundOpened | None:
-    event = transaction.incidents.event(page.incident_id, page.seq)
-    return event if isinstance(event, RoundOpened) else None
 
 
 def _settle(
@@ -156,31 +175,41 @@ def _settle(
         held = transaction.pages.settle(page, state, now, "", receipt.provider_id[:_ERROR])
         return Outcome(page, state) if held else None
     assert failure is not None, "a send has a receipt or a failure"
+    incident = _incident(transaction, page)  # before its page, as everywhere, so that nobody waits for us in a circle
+    current = transaction.pages.claimed(page)
     last = failure.permanent or page.attempt > len(RETRIES)
     state = PageState.EXHAUSTED if last else PageState.FAILED
+    if current is not None and current.superseded_by:
+        state = PageState.SUPERSEDED
     if not transaction.pages.settle(page, state, now, failure.detail[:_ERROR], ""):
         return None
-    if page.topic is not Topic.TEST:
-        _fall_back(app, transaction, page, last=last)
+    if incident is not None and state is not PageState.SUPERSEDED:
+        _fall_back(app, transaction, incident, page, last=last)
     return Outcome(page, state)
 
 
-def _fall_back(app: Application, transaction: Transaction, page: Page, *, last: bool) -> None:
+def _fall_back(app: Application, transaction: Transaction, incident: Incident, page: Page, *, last: bool) -> None:
     """After a failure: try again, hasten the person's next channel, and give up on the level when nothing is left."""
-    incident = transaction.incidents.load(page.incident_id)
-    assert incident is not None, "a page is stored with its incident"
-    known = facts(app, transaction, incident)
+    at = max(app.database.now(), incident.updated_at)
     wanted = not page.urgent or page.round in incident.open_rounds
     if not last and wanted:
-        send_at = known.at + RETRIES[page.attempt - 1]
+        send_at = at + RETRIES[page.attempt - 1]
         send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
-        transaction.pages.plan([intent(incident, send, known.at, page.attempt + 1, seq=page.seq)])
+        transaction.pages.plan([intent(incident, send, at, page.attempt + 1, seq=page.seq)])
     if not page.urgent or not wanted:
         return
-    transaction.pages.hasten(page, known.at)
+    transaction.pages.hasten(page, at)
     given_up = last or page.attempt >= GIVE_UP_LEVEL_AFTER
     if given_up and not transaction.pages.live(page.incident_id, page.round, page.level):
+        _give_up_level(app, transaction, incident, page)
+
+
+def _give_up_level(app: Application, transaction: Transaction, incident: Incident, page: Page) -> None:
+    try:
+        known = facts(app, transaction, incident)
         command = cmd.GiveUpLevel(
             at=known.at, policy=known.policy, roster=known.roster, round=page.round, level=page.level
         )
         carry_out(transaction, incident, command)
+    except BROKEN_RULES:  # its ticks page the default level
+        log.exception("The rules of %s are broken.", incident.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -14,7 +15,10 @@ from tocsin.domain.incident import Incident
 from tocsin.domain.people import Contact, Person
 from tocsin.domain.policy import Policy
 from tocsin.domain.react import Topic
-from tocsin.domain.severity import Severity
+from tocsin.domain.severity import UNKNOWN, Severity
+
+_NAMED = 3
+"""More names than these make a sentence nobody reads at night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Background:
 
     Args:
         incident: as it stands now.
-        opened: the round the page belongs to; None for messages outside rounds.
+        at: when the message is written.
+        event: what the message follows from; None when that cannot be said.
         names: person ids to names.
         ahead: what time will do next; None when nothing.
         policy: the timings in force, for level names.
@@ -32,7 +37,8 @@ class Background:
     """
 
     incident: Incident
-    opened: ev.RoundOpened | None
+    at: datetime
+    event: ev.Event | None
     names: dict[str, str]
     ahead: Ahead | None
     policy: Policy
@@ -98,51 +104,73 @@ def _said(heading: str, words: str) -> str:
 
 def _subject(page: Page, background: Background) -> str:
     incident = background.incident
-    who = background.name(incident.acknowledged_by)
     match page.topic:
         case Topic.TAKEN:
-            return f"{who} has it: {incident.id} {incident.title}"
+            return f"{_taker(background)} has it: {incident.id} {incident.title}"
         case Topic.ALL_CLEAR:
             how = f"closed as {incident.closed_as}" if incident.closed_as else "resolved"
             return f"All clear: {incident.id} {how}: {incident.title}"
         case Topic.JOINED:
             return f"{incident.firing} alerts firing now: {incident.id} {incident.title}"
         case Topic.ROLE:
-            return f"{background.name(incident.commander)} commands {incident.id}: {incident.title}"
+            return f"{_assigned(background)} {incident.id}: {incident.title}"
         case _:
             at_level = f" L{page.level}" if page.level else ""
             return f"{incident.severity}{at_level}: {incident.title} [{incident.id}]"
 
 
+def _taker(background: Background) -> str:
+    """Who had it when this was to be told; by now it may be somebody else, or nobody."""
+    event = background.event
+    return background.name(event.person) if isinstance(event, ev.Acknowledged) else "Somebody"
+
+
+def _assigned(background: Background) -> str:
+    event = background.event
+    if not isinstance(event, ev.RoleAssigned):
+        return "Roles have changed in"
+    return f"{background.name(event.person)} is now {event.role} of"
+
+
 def why_you(page: Page, person: Person, background: Background) -> str:
     """Why this person is told, in one sentence."""
-    incident, opened = background.incident, background.opened
+    incident, event = background.incident, background.event
     if not page.urgent:
         return "For your information; nothing is asked of you."
-    unanswered = [
-        background.name(name)
-        for item in incident.unanswered
-        if item.number < page.round
-        for name in item.persons
-        if name != person.id
-    ]
-    silent = f", because {_and(list(dict.fromkeys(unanswered))[:3])} did not answer" if unanswered else ""
-    level = f"level {page.level}, {background.policy.levels.get(page.level, '')}".rstrip(", ")
-    if opened is not None and opened.cause in _WHY:
-        holder = background.name(incident.acknowledged_by)
-        return _WHY[opened.cause].format(level=level, holder=holder, id=incident.id)
-    return f"{'You, by name' if page.level == 0 else f'You, because you are on call at {level}'}{silent}."
+    at_level = f"level {page.level}, {background.policy.levels.get(page.level, '')}".rstrip(", ")
+    if isinstance(event, ev.RoundOpened) and event.cause in _WHY:
+        you = f"You ({at_level})" if page.level else "You"
+        holder = background.name(incident.acknowledged_by) or "somebody"
+        return f"{you}, because {_WHY[event.cause].format(holder=holder, id=incident.id, severity=incident.severity)}."
+    you = f"You ({at_level})" if page.level else "You, by name"
+    silent = _silent(page, person, background)
+    if silent:
+        return f"{you}, because {silent}."
+    return f"You, because you are on call at {at_level}." if page.level else f"{you}."
+
+
+def _silent(page: Page, person: Person, background: Background) -> str:
+    """Who was paged before and did not answer; of one alone how often, too."""
+    rounds = [item.persons for item in background.incident.unanswered if item.number < page.round]
+    counts = Counter(name for persons in rounds for name in persons if name != person.id)
+    if not counts:
+        return ""
+    names = _several(background, tuple(counts))
+    often = next(iter(counts.values())) if len(counts) == 1 else 1
+    return f"{names} did not answer" + (f" {often} messages" if often > 1 else "")
 
 
 _WHY = {
-    ev.Cause.RESOLUTION: "You ({level}), because {holder} has it and it is not resolved.",
-    ev.Cause.STALE: "You, because you acknowledged this and nobody has done anything since.",
-    ev.Cause.OFFER: "You, because you are asked to take command of {id}; acknowledging accepts.",
-    ev.Cause.OFFER_EXPIRED: "You, because a hand-over of command was not accepted in time.",
-    ev.Cause.REOPENED: "You, because {id} was resolved and is not over.",
-    ev.Cause.ESCALATED: "You ({level}), because this was escalated by hand.",
-    ev.Cause.DECLINED: "You ({level}), because the person before you cannot take it.",
-    ev.Cause.UNREACHABLE: "You ({level}), because nobody at the level before could be reached.",
+    ev.Cause.RESOLUTION: "{holder} has it and it is not resolved",
+    ev.Cause.STALE: "you acknowledged this and nobody has done anything since",
+    ev.Cause.SEVERITY: "this was raised to {severity}",
+    ev.Cause.REFIRE: "this fires again, and nobody has it",
+    ev.Cause.OFFER: "you are asked to take command of {id}; acknowledging accepts",
+    ev.Cause.OFFER_EXPIRED: "a hand-over of command was not accepted in time",
+    ev.Cause.REOPENED: "{id} was resolved and is not over",
+    ev.Cause.ESCALATED: "this was escalated by hand",
+    ev.Cause.DECLINED: "the person before you cannot take it",
+    ev.Cause.UNREACHABLE: "nobody at the level before could be reached",
 }
 
 
@@ -153,18 +181,64 @@ def what_next(person: Person, background: Background) -> str:
         return "Nothing more will be sent."
     if ahead is None:
         return "Nothing more happens by itself: nobody else will be paged unless a person escalates."
-    who = _and([background.name(name) for name in ahead.people][:3]) or "nobody, because nobody is on call"
-    return f"Next is {who} at {clock_time(ahead.at, person.timezone)}."
+    when = clock_time(ahead.at, person.timezone, background.at)
+    if ahead.people:
+        return f"Next is {_several(background, ahead.people)} at {when}."
+    if ahead.posts:
+        return f"Next, {_several(background, ahead.posts)} will be told without being woken, at {when}."
+    return f"Next is nobody at {when}, because nobody is on call."
 
 
-def clock_time(at: datetime, timezone: str) -> str:
-    """Hours and minutes where somebody lives, with the zone's name."""
-    local = at.astimezone(ZoneInfo(timezone))
-    return f"{local:%H:%M} {local.tzname()}"
+def _several(background: Background, people: tuple[str, ...]) -> str:
+    more = [f"{len(people) - _NAMED} more"] if len(people) > _NAMED else []
+    return _and([background.name(person) for person in people[:_NAMED]] + more)
+
+
+def clock_time(at: datetime, timezone: str, now: datetime) -> str:
+    """Hours and minutes where somebody lives, with the zone's name, and the date when it is not today's."""
+    zone = ZoneInfo(timezone)
+    local = at.astimezone(zone)
+    date = "" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d} "
+    return f"{date}{local:%H:%M} {local.tzname()}"
 
 
 def _and(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def write_plainly(page: Page, person: Person, contact: Contact, incident: Incident | None, link: str) -> Message:
+    """A message with what is certain, when its rules or its words cannot be worked out: better plain than never.
+
+    Args:
+        page: what is sent.
+        person: to whom.
+        contact: by which way.
+        incident: None when it cannot be read.
+        link: the acknowledge link.
+    """
+    severity = incident.severity if incident else UNKNOWN
+    title = incident.title if incident else "it cannot be read, so look at it"
+    why = "You, because Tocsin could not work out who is next or what to say: treat this as not answered by anybody."
+    subject = f"{severity}: {title} [{page.incident_id}]"
+    lines = [subject, "", why, "", f"Acknowledge: {link}" if page.urgent else "", f"Page {page.id}"]
+    return Message(
+        page_id=page.id,
+        incident_id=page.incident_id,
+        severity=severity,
+        urgent=page.urgent,
+        to=contact.address,
+        person=person.name,
+        subject=subject,
+        text="\n".join(lines) + "\n",
+        facts={
+            "id": page.incident_id,
+            "title": title,
+            "severity": severity.value,
+            "topic": page.topic.value,
+            "why": why,
+            "link": link if page.urgent else "",
+        },
+    )
 
 
 def write_test(page_id: str, person: Person, contact: Contact, base_url: str) -> Message:
