@@ -37,8 +37,6 @@ from tocsin.web.rendering import STATIC
 if TYPE_CHECKING:
     from starlette.responses import Response as Served
 
-MAX_BODY = 1024 * 1024
-"""Bytes of one request to the API or of one form."""
 KEPT_S = 365 * 86400
 """Seconds a browser may keep a static file; its address changes with its content."""
 
@@ -83,7 +81,6 @@ def create_app(app: Application, intake: Intake, troubles: Troubles = nothing_wr
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY,
     )
     add_refusals(rooms)
     add_operations(rooms, app, OPERATIONS.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import re
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ from tocsin.domain.errors import InvalidError
 
 OUTSIDE = {("close", "outcome"): "as"}
 """Fields that INTERFACE.md calls by the command's long option, which Python cannot; both names are taken."""
+
+
+LONGEST_TEXT = 20_000
+"""Characters of one text that a person sends; it is shown to people, and goes out in messages."""
+WHOLE_DOCUMENTS = frozenset({"apply"})
+"""Operations whose texts are parts of a document, which has its own limits."""
+LARGEST = 2**63 - 1
+"""The largest whole number that every database keeps."""
 
 
 def model_of(operation: Operation) -> type[BaseModel]:
@@ -42,12 +51,12 @@ def _field(item: dataclasses.Field[Any], names: str | AliasChoices, description:
     return Field(validation_alias=names, description=description)
 
 
-_ARGUMENT = re.compile(r"^ {4,}(\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
+_ARGUMENT = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 
 
 def _descriptions(body: type[Any]) -> dict[str, str]:
     """What the dataclass's docstring says of each field."""
-    _, _, listed = (body.__doc__ or "").partition("Args:\n")
+    _, _, listed = inspect.cleandoc(body.__doc__ or "").partition("Args:\n")
     return {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(listed)}
 
 
@@ -64,19 +73,27 @@ def body_of(operation: Operation, model: BaseModel | None) -> Any:  # noqa: ANN4
     if model is None:
         return operation.body()
     values = {name: getattr(model, name) for name in type(model).model_fields}
-    require_sound(values)
+    require_sound(values, None if operation.name in WHOLE_DOCUMENTS else LONGEST_TEXT)
     return operation.body(**values)
 
 
-def require_sound(value: object) -> None:
-    """Let JSON-like values pass that every database can keep.
+def require_sound(value: object, longest: int | None = LONGEST_TEXT) -> None:
+    """Let JSON-like values pass that every database can keep and a person can read.
+
+    Args:
+        value: what was sent, however deep.
+        longest: characters a text may have; None for any number.
 
     Raises:
-        InvalidError: a text holds NUL or half a surrogate pair, or a number is infinite or none.
+        InvalidError: a text holds NUL or half a surrogate pair, or a number is too large, infinite or none.
     """
     for leaf in _leaves(value):
+        if isinstance(leaf, int) and abs(leaf) > LARGEST:
+            raise InvalidError("A number in the request has more than 64 bits; nothing here counts that far.")
         if isinstance(leaf, float) and not math.isfinite(leaf):
             raise InvalidError("A number in the request is infinite or not a number; JSON has no such numbers.")
+        if isinstance(leaf, str) and longest is not None and len(leaf) > longest:
+            raise InvalidError(f"A text in the request has {len(leaf)} characters; at most {longest} are taken.")
         if isinstance(leaf, str) and ("\0" in leaf or (not leaf.isascii() and _lone_surrogate(leaf))):
             raise InvalidError(
                 "A text in the request holds a NUL character or half of a surrogate pair, which cannot be kept; "

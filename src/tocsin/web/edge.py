@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tocsin.web.problems import MEDIA_TYPE, Problem
@@ -19,6 +20,9 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
 )
+MAX_BODY = 1024 * 1024
+"""Bytes of one request to the API or of one form; the doors have a limit of their own."""
+
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
@@ -30,6 +34,9 @@ _BY_DEFAULT = (
     (b"cache-control", b"no-store"),
 )
 """Set unless the answer says something else: static files may be kept, and links must not travel."""
+
+TOLD = "tocsin.told"
+"""In the scope of a request whose unexpected error has been logged and answered already, as a page for a person."""
 
 Find = Callable[[str], ASGIApp | None]
 
@@ -54,13 +61,17 @@ class Edge:
         door = self._find_door(scope["path"])
         answer = _Answer(send)
         try:
-            await (door or self._rooms)(scope, receive, answer.send)
-        except Exception:
-            reference = secrets.token_hex(4)
-            log.exception("Unexpected error %s at %s.", reference, scope.get("method", ""))
+            if door is not None:
+                await door(scope, receive, answer.send)
+            else:
+                await self._rooms(scope, _limited(scope, receive), answer.send)
+        except Exception as error:
+            if scope.get(TOLD):
+                return
+            problem = unexpected(error)
             if answer.started:
-                raise
-            await _send_problem(answer.send, unexpected(reference))
+                raise  # the server breaks the connection off, which tells the client that the answer is not whole
+            await _send_problem(answer.send, problem)
 
 
 class _Answer:
@@ -83,17 +94,37 @@ class _Answer:
         await self._send(message)
 
 
-def unexpected(reference: str) -> Problem:
-    """What is said when nobody foresaw the error; the reference finds it in the log.
+def unexpected(error: Exception) -> Problem:
+    """Log an error that nobody foresaw, and say so with a reference that finds it in the log.
 
     Args:
-        reference: as logged.
+        error: with its traceback.
     """
+    reference = secrets.token_hex(4)
+    log.error("Unexpected error %s.", reference, exc_info=error)
     detail = (
         f"Something unexpected happened on our side; the log has it as {reference}. What was committed before is kept. "
         "Trying again is safe."
     )
     return Problem(500, detail, {"reference": reference})
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Reads no more of a request's body than `MAX_BODY`; whoever goes on reading gets a 413 to answer."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    announced = int(length) if length.isdigit() else 0
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        if announced <= MAX_BODY:
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read <= MAX_BODY:
+                return message
+        raise HTTPException(413)
+
+    return limited
 
 
 async def _send_problem(send: Send, problem: Problem) -> None:

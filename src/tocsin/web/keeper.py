@@ -30,8 +30,8 @@ class Doorman:
     def __init__(self, app: Application) -> None:
         self._app = app
 
-    async def __call__(self, rule: Rule, scope: Scope) -> Principal | None:
-        """Let a request pass, and answer who it is; None where nobody needs to be known.
+    async def __call__(self, rule: Rule, scope: Scope) -> None:
+        """Let a request pass, and note who it is in its scope; nobody where nobody needs to be known.
 
         Raises:
             UnknownError: nobody knows who is asking (401).
@@ -43,10 +43,10 @@ class Doorman:
         if rule.own_origin:
             require_own_origin(asking, self._app.public_url)
         if rule.by in {By.NOBODY, By.LINK, By.KEY}:
-            return None
+            return
         principal = await (self._bearer(asking) if rule.by is By.TOKEN else self._session(asking))
+        scope["tocsin.principal"] = principal  # before it is judged: the page that refuses says who was refused
         require(rule, principal, asking.path_params.get("incident", ""))
-        return principal
 
     async def _bearer(self, asking: HTTPConnection) -> Principal:
         scheme, _, token = asking.headers.get("authorization", "").partition(" ")

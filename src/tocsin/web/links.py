@@ -96,7 +96,12 @@ class Links:
         known = procedures.people.get(sent_with.person)
         request.scope["tocsin.zone"] = known.timezone if known else ""
         names = {person.id: person.name for person in procedures.people.values()}
-        return {"me": sent_with.person, "name": names.get(sent_with.person, sent_with.person), "names": names}
+        return {
+            "now": self._app.database.now(),
+            "me": sent_with.person,
+            "name": names.get(sent_with.person, sent_with.person),
+            "names": names,
+        }
 
     def _unknown(self, request: Request) -> Response:
         return page(request, "link_unknown.html", {}, status=404, headers=_PRIVATE)

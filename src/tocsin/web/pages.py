@@ -92,6 +92,7 @@ class Pages:
             known = procedures.people.get(me)
             request.scope["tocsin.zone"] = known.timezone if known else ""
             shared = {
+                "now": self._app.database.now(),
                 "me": me,
                 "names": {person.id: person.name for person in procedures.people.values()},
                 "services": list(procedures.services.values()),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -106,8 +105,8 @@ class UnguardedRouteError(Exception):
     """A route of the application has no rule: add it to RULES, or make it an operation."""
 
 
-Keeper = Callable[[Rule, Scope], Awaitable[Any]]
-"""Lets a request pass a rule and answers who it is, or raises a `TocsinError`."""
+Keeper = Callable[[Rule, Scope], Awaitable[None]]
+"""Lets a request pass a rule, having noted who it is at `scope["tocsin.principal"]`, or raises a `TocsinError`."""
 
 
 class Guard:
@@ -116,7 +115,7 @@ class Guard:
     Args:
         app: the route's handler.
         rules: by method.
-        keeper: which lets requests pass; what it answers is found at `scope["tocsin.principal"]`.
+        keeper: which lets requests pass.
     """
 
     def __init__(self, app: ASGIApp, rules: Mapping[str, Rule], keeper: Keeper) -> None:
@@ -128,7 +127,7 @@ class Guard:
         """Ask, then hand on."""
         rule = self._rules["GET" if scope["method"] == "HEAD" else scope["method"]]
         scope["tocsin.rule"] = rule
-        scope["tocsin.principal"] = await self._keeper(rule, scope)
+        await self._keeper(rule, scope)
         await self._app(scope, receive, send)
 
 

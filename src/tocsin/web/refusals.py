@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tocsin.application.access import UnknownError
 from tocsin.domain.errors import TocsinError
+from tocsin.web.edge import TOLD, unexpected
 from tocsin.web.policy import By, Rule
 from tocsin.web.problems import Problem, problem_of, problem_of_faults, problem_of_status
 from tocsin.web.rendering import page
@@ -19,10 +20,11 @@ PROGRAMS = ("/api/", "/ingest/")
 
 
 def add_refusals(app: FastAPI) -> None:
-    """Register a handler for every kind of error that has a meaning; others reach the error boundary."""
+    """Register a handler for every kind of error; what nobody foresaw is logged, answered, and ends at the boundary."""
     app.add_exception_handler(TocsinError, _on_ours)
     app.add_exception_handler(RequestValidationError, _on_faults)
     app.add_exception_handler(HTTPException, _on_status)
+    app.add_exception_handler(Exception, _on_unexpected)
 
 
 def answer(request: Request, problem: Problem) -> Response:
@@ -41,6 +43,11 @@ async def _on_ours(request: Request, error: Exception) -> Response:
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(there, safe='/')}", 303)
     return answer(request, problem_of(error))
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    request.scope[TOLD] = True  # Starlette raises it again once it is answered
+    return answer(request, unexpected(error))
 
 
 async def _on_faults(request: Request, error: Exception) -> Response:

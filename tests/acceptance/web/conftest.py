@@ -23,6 +23,7 @@ from tocsin.application.intake import Intake
 from tocsin.application.links import link_token
 from tocsin.application.operations import Access
 from tocsin.bootstrap import open_application
+from tocsin.domain.errors import UnavailableError
 from tocsin.domain.events import Actor
 from tocsin.procedures import packs
 from tocsin.procedures.loader import document
@@ -67,6 +68,15 @@ class House:
     def form(self, path: str, accept: str = "text/html", **fields: str) -> Any:
         """Send a form from one of our own pages."""
         return self.client.post(path, data=fields, headers={"Origin": URL, "Accept": accept})
+
+    def unplug(self) -> None:
+        """Take the database away, as the store sees it."""
+
+        def gone(_work: object) -> object:
+            raise UnavailableError("The database is out of reach. Nothing was changed.")
+
+        for way in ("read", "transact"):
+            setattr(self.app.database, way, gone)
 
     def declared(self, title: str = "Slow answers", **facts: Any) -> str:
         """The id of a new incident."""
@@ -161,7 +171,7 @@ def served(home: Path, furnished: tuple[Path, dict[Access, str], str]) -> Iterat
             web = create_app(app, intake)
             ready = threading.Event()
             config = uvicorn.Config(web.asgi, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
-            server = Server(config, web.live, lambda _host, _port: ready.set())
+            server = Server(config, web.live, ready.set)
             thread = threading.Thread(target=asyncio.run, args=(server.serve([listening]),))
             thread.start()
             assert ready.wait(10)

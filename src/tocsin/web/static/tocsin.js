@@ -11,24 +11,63 @@ let again = false;
 
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
-/** Put the fresh page's live parts in place of ours; whoever had the focus keeps it. */
+/** What tells a form's field apart, before and after a swap. */
+const nameOf = (field) => `${field.form?.getAttribute("action")} ${field.name}`;
+const FIELDS = "input:not([type=hidden]), select, textarea";
+
+/** Whether the reader changed a field; one they left alone takes the fresh page's value. */
+function touched(field) {
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.options) return !(([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.selected);
+  return field.value !== field.defaultValue;
+}
+
+/** What the reader has done to a part of the page: typed, opened, moved to. */
+function remember(part) {
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  return {
+    fields: new Map([...part.querySelectorAll(FIELDS)].filter(touched).map((field) => [nameOf(field), [field.value, field.checked]])),
+    open: [...part.querySelectorAll("details[open][id]")].map((item) => item.id),
+    keys: new Set([...part.querySelectorAll("[data-key]")].map((item) => item.dataset.key)),
+    focus: focused && { id: focused.id, name: focused.form && focused.name ? nameOf(focused) : "", at: caret(focused) },
+  };
+}
+
+function caret(field) {
+  try { return [field.selectionStart, field.selectionEnd]; } catch { return null; }
+}
+
+/** Do the same to the part that took its place. */
+function restore(part, before) {
+  for (const id of before.open) part.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  for (const field of part.querySelectorAll(FIELDS)) {
+    const known = before.fields.get(nameOf(field));
+    if (known) [field.value, field.checked] = known;
+  }
+  for (const item of part.querySelectorAll("[data-key]")) {
+    if (before.keys.size && !before.keys.has(item.dataset.key)) item.classList.add("fresh");
+  }
+  if (!before.focus) return;
+  const { id, name, at } = before.focus;
+  const heir = (id && part.querySelector(`#${CSS.escape(id)}`))
+    || [...part.querySelectorAll(FIELDS)].find((field) => nameOf(field) === name);
+  heir?.focus({ preventScroll: true });
+  if (heir && at && at[0] !== null) heir.setSelectionRange?.(at[0], at[1]);
+}
+
+const bare = (part) => part.innerHTML.replaceAll(' open=""', "").replaceAll(/ class="fresh"| fresh(?=")/g, "");
+
+/** Put the fresh page's live parts in place of ours, without disturbing who is reading or typing. */
 function swap(fresh) {
-  const focused = document.activeElement && document.activeElement.id;
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fresh.getElementById(part.id);
-    if (!other) continue;
-    if (part.innerHTML === other.innerHTML && part.className === other.className) continue;
-    const known = new Set([...part.querySelectorAll("[data-key]")].map((item) => item.dataset.key));
-    const open = new Set([...part.querySelectorAll("details[open][id]")].map((item) => item.id));
+    if (!other || (part.className === other.className && bare(part) === bare(other))) continue;
+    const before = remember(part);
     part.className = other.className;
     part.replaceChildren(...other.childNodes);
-    for (const item of part.querySelectorAll("[data-key]")) {
-      if (known.size && !known.has(item.dataset.key)) item.classList.add("fresh");
-    }
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    restore(part, before);
   }
   document.title = fresh.title || document.title;
-  if (focused && document.activeElement === body) document.getElementById(focused)?.focus({ preventScroll: true });
   tick();
 }
 
@@ -94,7 +133,7 @@ document.addEventListener("submit", async (event) => {
     });
     const fresh = parse(await answer.text());
     if (!fresh.querySelector("[data-live]")) { document.documentElement.replaceWith(fresh.documentElement); return; }
-    if (answer.ok) { form.reset(); form.closest("details")?.removeAttribute("open"); }
+    if (answer.ok) empty(form.getAttribute("action"));
     swap(fresh);
     const notice = document.getElementById("notice");
     if (!answer.ok) { notice?.focus(); notice?.scrollIntoView({ block: "nearest" }); }
@@ -104,6 +143,15 @@ document.addEventListener("submit", async (event) => {
     button.removeAttribute("aria-disabled");
   }
 });
+
+/** A form that was sent is done with; news that came meanwhile may have put another in its place. */
+function empty(action) {
+  for (const form of document.querySelectorAll("form[data-stay]")) {
+    if (form.getAttribute("action") !== action) continue;
+    form.reset();
+    form.closest("details")?.removeAttribute("open");
+  }
+}
 
 /** "4 min ago" stays true while the page is open. */
 function tick() {
