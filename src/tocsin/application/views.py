@@ -197,6 +197,7 @@ def _faults_of(entry: TimelineEntry, number: int, incident_id: str) -> list[str]
 def integration_view(integration: Integration, base_url: str) -> dict[str, Any]:
     """An integration with its ready-made addresses; admins only, for the key is in them."""
     root = f"{base_url}/ingest/{integration.key}"
+    scheme, _, host = base_url.partition("://")
     return {
         "id": integration.id,
         "name": integration.name,
@@ -211,9 +212,8 @@ def integration_view(integration: Integration, base_url: str) -> dict[str, Any]:
                 f"      - url: {root}/alertmanager\n        send_resolved: true\n"
             ),
             "prometheus.yml": (
-                "alerting:\n  alertmanagers:\n    - api_version: v2\n      authorization:\n"
-                f"        credentials: {integration.key}\n      static_configs:\n"
-                f"        - targets: [{base_url.partition('://')[2] or base_url}]\n"
+                f"alerting:\n  alertmanagers:\n    - scheme: {scheme}\n      api_version: v2\n      authorization:\n"
+                f"        credentials: {integration.key}\n      static_configs:\n        - targets: [{host}]\n"
             ),
         },
     }
