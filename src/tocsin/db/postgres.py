@@ -1,4 +1,4 @@
-"""PostgreSQL: many nodes, row locks, LISTEN/NOTIFY as a hint only.
+"""PostgreSQL: many nodes, row locks; nobody is notified of work, every node looks (docs/adr/0006-look-every-second.md).
 
 Work that another node came in the way of is run again: serialization failures (40001), deadlocks (40P01), a row under
 the same key (23505). A lost connection becomes `UnavailableError`.
