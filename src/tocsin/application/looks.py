@@ -231,4 +231,9 @@ def readiness(app: Application) -> Shown:
     now = app.database.now()
     waits = [now - at for at in (tick_at, page_at) if at is not None]
     lag = max([wait for wait in waits if wait > timedelta(0)], default=timedelta(0))
-    return {"ready": lag < LAG_BUDGET, "engine_lag_seconds": round(lag.total_seconds(), 3), "at": rfc3339(now)}
+    return {
+        "ready": lag < LAG_BUDGET,
+        "engine_lag_seconds": round(lag.total_seconds(), 3),
+        "clock_step_seconds": round(app.database.clock_step().total_seconds(), 1),
+        "at": rfc3339(now),
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from tocsin.application.records import AlertRow, Integration, NewAlert, Page, PageState, Session, TimelineEntry, Token
@@ -390,6 +390,10 @@ class Database(Protocol):
 
     def now(self) -> datetime:
         """The database's idea of the time, aware UTC; what every node agrees on."""
+        ...
+
+    def clock_step(self) -> timedelta:
+        """How far the system's clock was set away from `now`; a step is reported and never followed."""
         ...
 
     def close(self) -> None:

@@ -28,6 +28,9 @@ T = TypeVar("T")
 _TRIES = 25
 _PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.05
+_WAIT_S = 5.0
+_WAIT_WHILE_GONE_S = 0.5
+"""Once it is known to be gone, a sender gets its 503 well before it stops listening."""
 _CLOCK_EVERY_S = 10.0
 _CLOCK_AGAIN_S = 1.0
 _OUT_OF_REACH = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
@@ -79,8 +82,9 @@ class PostgresDatabase:
         self._url = url
         self._steady = steady
         self._pool = ConnectionPool(
-            url, min_size=1, max_size=16, timeout=5, open=True, kwargs={"connect_timeout": 3}, reconnect_timeout=3
+            url, min_size=1, max_size=16, timeout=_WAIT_S, open=True, kwargs={"connect_timeout": 3}, reconnect_timeout=3
         )
+        self._gone = False
         self._mine = threading.local()
         self._looked: tuple[float, datetime] | None = None
         self._look_at = 0.0
@@ -116,7 +120,8 @@ class PostgresDatabase:
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:
         """A connection for one transaction, known to this thread, so that nobody waits for a second one meanwhile."""
-        with self._pool.connection() as connection:
+        with self._pool.connection(_WAIT_WHILE_GONE_S if self._gone else _WAIT_S) as connection:
+            self._gone = False
             self._mine.connection = connection
             try:
                 yield connection
@@ -128,6 +133,7 @@ class PostgresDatabase:
                 self._mine.connection = None
 
     def _unavailable(self, error: Exception) -> UnavailableError:
+        self._gone = True
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return UnavailableError(f"PostgreSQL cannot be reached: {reason}. Nothing was changed; trying again is right.")
 
@@ -157,6 +163,10 @@ class PostgresDatabase:
     def _busy(self) -> psycopg.Connection | None:
         """The connection of the transaction this thread is in."""
         return getattr(self._mine, "connection", None)
+
+    def clock_step(self) -> timedelta:
+        """The server's clock is the time here, so this machine's cannot step away from it."""
+        return timedelta(0)
 
     def not_before(self, floor: datetime) -> None:
         """Let the clock start no earlier than the newest event: a standby's may be behind."""

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,6 +69,10 @@ class SqliteDatabase:
     def now(self) -> datetime:
         """The present instant by the clock all users of this database share."""
         return self.clock.now()
+
+    def clock_step(self) -> timedelta:
+        """How far the system's clock was set away from ours."""
+        return self.clock.step() if isinstance(self.clock, SteadyClock) else timedelta(0)
 
     def not_before(self, floor: datetime) -> None:
         """Let the clock start no earlier than the newest event."""

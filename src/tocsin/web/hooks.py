@@ -103,14 +103,20 @@ class Doors:
         return _ACCEPTED % len(parsed.signals)
 
     async def _partly(self, integration: Integration, parsed: Parsed, body: bytes) -> bytes | Problem:
-        """Keep the sound siblings of alerts that cannot be read (RULES.md)."""
+        """Keep the sound siblings of alerts that cannot be read (RULES.md).
+
+        The sender sees a 2xx and forgets the others, so people hear of those either way: none is lost silently.
+        """
         rejected = [{"index": one.index, "detail": one.detail} for one in parsed.rejected]
         log.warning("%s sent %d alerts that cannot be read.", integration.name, len(rejected))
-        if parsed.signals:
+        accepted = len(parsed.signals)
+        if accepted:
             await self._intake.submit(integration, parsed.signals)
-            return msgspec.json.encode({"accepted": len(parsed.signals), "rejected": rejected})
-        detail = f"None of the {len(rejected)} alerts can be read. The first: {parsed.rejected[0].detail}"
+        share = f"{len(rejected)} of {len(rejected) + accepted}" if accepted else f"None of the {len(rejected)}"
+        detail = f"{share} alerts {'cannot' if accepted else 'can'} be read. The first: {parsed.rejected[0].detail}"
         await self._intake.refuse(integration, detail, body[:REPORTED])
+        if accepted:
+            return msgspec.json.encode({"accepted": accepted, "rejected": rejected})
         return Problem(422, detail, {"accepted": 0, "rejected": rejected})
 
     async def _known(self, key: str) -> Integration:
