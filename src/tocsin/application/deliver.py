@@ -29,6 +29,12 @@ SEND_DEADLINE_S = 8.0
 RETRIES = tuple(timedelta(seconds=s) for s in (5, 10, 15, 30, 60, 120, 300, 300, 300, 300, 600, 600))
 """Waits before the second, third, … attempt of a page that failed for the moment."""
 
+KEEP_TRYING = timedelta(minutes=10)
+KEEP_TRYING_AFTER_A_DAY = timedelta(hours=1)
+"""While nobody has answered its round a page is never given up for good: a password is mended, a server comes back."""
+
+_A_DAY_OF_ATTEMPTS = len(RETRIES) + 144
+
 GIVE_UP_LEVEL_AFTER = 3
 """Failed attempts after which the next level is paged, while this one goes on being tried."""
 
@@ -189,19 +195,30 @@ def _settle(
 
 
 def _fall_back(app: Application, transaction: Transaction, incident: Incident, page: Page, *, last: bool) -> None:
-    """After a failure: try again, hasten the person's next channel, and give up on the level when nothing is left."""
+    """After a failure: try again, hasten the person's next channel, and give up on the level when nothing is left.
+
+    The page of a round nobody has answered is tried again whatever the failure; a post that failed for good is not.
+    """
     at = max(app.database.now(), incident.updated_at)
-    wanted = not page.urgent or page.round in incident.open_rounds
-    if not last and wanted:
-        send_at = at + RETRIES[page.attempt - 1]
-        send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
-        transaction.pages.plan([intent(incident, send, at, page.attempt + 1, seq=page.seq)])
-    if not page.urgent or not wanted:
+    wanted = page.round in incident.open_rounds if page.urgent else not last
+    if not wanted:
+        return
+    send_at = at + _wait(page.attempt, last=last)
+    send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
+    transaction.pages.plan([intent(incident, send, at, page.attempt + 1, seq=page.seq)])
+    if not page.urgent:
         return
     transaction.pages.hasten(page, at)
     given_up = last or page.attempt >= GIVE_UP_LEVEL_AFTER
     if given_up and not transaction.pages.live(page.incident_id, page.round, page.level):
         _give_up_level(app, transaction, incident, page)
+
+
+def _wait(attempt: int, *, last: bool) -> timedelta:
+    """How long to wait after this attempt."""
+    if not last:
+        return RETRIES[attempt - 1]
+    return KEEP_TRYING if attempt <= _A_DAY_OF_ATTEMPTS else KEEP_TRYING_AFTER_A_DAY
 
 
 def _give_up_level(app: Application, transaction: Transaction, incident: Incident, page: Page) -> None:

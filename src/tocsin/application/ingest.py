@@ -57,10 +57,20 @@ class _Joining:
 
 @dataclass(slots=True)
 class _Batch:
-    """One transaction's work while it is sorted."""
+    """One transaction's work while it is sorted.
+
+    Args:
+        now: when it is decided.
+        ends_before: an `endsAt` up to here has passed. Our clock never follows a step of the system's, so it may run
+            ahead of the senders' by as much; a promise that holds by either clock is kept.
+        procedures: in force.
+        ended: identities of alerts that cleared in this round.
+    """
 
     now: datetime
+    ends_before: datetime
     procedures: Procedures
+    ended: set[bytes] = field(default_factory=set)
     by_group: dict[str, _Joining] = field(default_factory=dict)
     by_incident: dict[str, _Joining] = field(default_factory=dict)
     rosters: dict[str, Roster] = field(default_factory=dict)
@@ -93,7 +103,8 @@ def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Deli
     waiting: dict[str, tuple[Integration, Sequence[Signal]]] = {**senders}
     changed = False
     while waiting:
-        batch = _Batch(app.database.now(), app.shelf.active(transaction))
+        now = app.database.now()
+        batch = _Batch(now, now + min(app.database.clock_step(), timedelta(0)), app.shelf.active(transaction))
         left = {key: (who, _sort(transaction, batch, who, signals)) for key, (who, signals) in sorted(waiting.items())}
         waiting = {key: (who, signals) for key, (who, signals) in left.items() if signals}
         changed = _store(app, transaction, batch) or changed
@@ -117,27 +128,25 @@ def _sort(
 ) -> Sequence[Signal]:
     """Tell new alerts, re-fires, repeats and clears apart; returns what must wait until these are stored.
 
-    An alert that begins and ends within one batch must first exist before it can clear. What else is said of it waits
-    with its end, and nothing of others does, so that a second round always finishes.
+    An alert that begins and ends within one batch must first exist before it can clear, and one that ends and fires
+    again must first have ended: its incident may be closed, and then it begins another. Only the last word on an alert
+    waits, and nothing of others does, so that a second round always finishes.
     """
     prints = [fingerprint(signal.labels) for signal in signals]
     known = transaction.alerts.open_occurrences(integration.id, list(dict.fromkeys(prints)))
     fresh: set[bytes] = set()
-    ended: set[bytes] = set()
-    later: list[Signal] = []
+    later: dict[bytes, Signal] = {}
     for signal, key in zip(signals, prints, strict=True):
-        firing = signal.firing and not (signal.ends_at is not None and signal.ends_at <= batch.now)
+        firing = signal.firing and not (signal.ends_at is not None and signal.ends_at <= batch.ends_before)
         row = known.get(key)
-        if row is not None:
+        if key in later or (key in fresh and not firing) or (row is not None and firing and key in batch.ended):
+            later[key] = signal
+        elif row is not None:
             known[key] = _known(batch, integration, row, signal, firing=firing)
-        elif key in fresh:
-            if not firing or key in ended:
-                ended.add(key)
-                later.append(signal)
-        elif firing:
+        elif firing and key not in fresh:
             fresh.add(key)
             _new(batch, integration, signal, key)
-    return later
+    return list(later.values())
 
 
 def _new(batch: _Batch, integration: Integration, signal: Signal, key: bytes) -> None:
@@ -175,6 +184,7 @@ def _known(batch: _Batch, integration: Integration, row: AlertRow, signal: Signa
         joining.refired += 1
     else:
         joining.cleared += 1
+        batch.ended.add(row.fingerprint)
     return _retold(batch, joining.changed, integration, row, signal, firing=firing)
 
 
@@ -331,7 +341,8 @@ def refuse(app: Application, transaction: Transaction, integration: Integration,
         body: as received; the first 2 kB are kept.
 
     Returns:
-        Whether somebody was told; at most once in ten minutes for an integration.
+        Whether it was recorded; at most once in ten minutes for an integration. Whoever has the incident of an earlier
+        refusal is told; while nobody has it, its ladder goes on.
     """
     now = app.database.now()
     known = next((item for item in transaction.accounts.integrations() if item.id == integration.id), None)
@@ -347,7 +358,8 @@ def refuse(app: Application, transaction: Transaction, integration: Integration,
         note = cmd.Note(
             at=at.at, actor=_actor(integration), policy=at.policy, roster=at.roster, text=f"{detail}\n\n{shown}"
         )
-        carry_out(transaction, incident, note)
+        again = cmd.AttachAlerts(at=at.at, actor=_actor(integration), policy=at.policy, roster=at.roster, new=1)
+        carry_out(transaction, carry_out(transaction, incident, note), again)
         return True
     declare(
         transaction,

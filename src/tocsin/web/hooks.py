@@ -86,7 +86,9 @@ class Doors:
         integration = await self._known(key or _key_of(scope["headers"]))
         read = self._formats.get(source)
         if read is None:
-            raise NotFoundError(f"There is no such format here; there are {', '.join(sorted(self._formats))}.")
+            detail = f"There is no format '{source[:40]}' here; there are {', '.join(sorted(self._formats))}."
+            await self._intake.refuse(integration, detail, b"")
+            raise NotFoundError(detail)
         try:
             body = await _body(scope, receive)
         except TooLargeError as error:
