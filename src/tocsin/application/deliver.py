@@ -197,20 +197,21 @@ def _settle(
 def _fall_back(app: Application, transaction: Transaction, incident: Incident, page: Page, *, last: bool) -> None:
     """After a failure: try again, hasten the person's next channel, and give up on the level when nothing is left.
 
-    The page of a round nobody has answered is tried again whatever the failure; a post that failed for good is not.
+    Where nothing else can reach a level whose round nobody has answered, a page is tried again whatever the failure; a
+    post that failed for good is not.
     """
-    at = max(app.database.now(), incident.updated_at)
     wanted = page.round in incident.open_rounds if page.urgent else not last
     if not wanted:
         return
-    send_at = at + _wait(page.attempt, last=last)
-    send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
-    transaction.pages.plan([intent(incident, send, at, page.attempt + 1, seq=page.seq)])
-    if not page.urgent:
-        return
-    transaction.pages.hasten(page, at)
-    given_up = last or page.attempt >= GIVE_UP_LEVEL_AFTER
-    if given_up and not transaction.pages.live(page.incident_id, page.round, page.level):
+    at = max(app.database.now(), incident.updated_at)
+    if page.urgent:
+        transaction.pages.hasten(page, at)
+    alone = page.urgent and not transaction.pages.live(page.incident_id, page.round, page.level)
+    if alone or not last:
+        send_at = at + _wait(page.attempt, last=last)
+        send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
+        transaction.pages.plan([intent(incident, send, at, page.attempt + 1, seq=page.seq)])
+    if alone and (last or page.attempt >= GIVE_UP_LEVEL_AFTER):
         _give_up_level(app, transaction, incident, page)
 
 
