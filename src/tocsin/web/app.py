@@ -95,8 +95,8 @@ def create_app(app: Application, intake: Intake, troubles: Troubles = nothing_wr
 def page_routes(app: Application, intake: Intake, live: Live, troubles: Troubles) -> list[BaseRoute]:
     """Every route that is not an operation of the API."""
     pages = Pages(app)
-    entrance = Entrance(app, secure=app.public_url.startswith("https://"))
-    links = Links(app, entrance)
+    entrance = Entrance(app)
+    links = Links(app)
     health = Health(app, intake, troubles)
     seen: list[tuple[str, Callable[[Request], Awaitable[Response]]]] = [
         ("/healthz", health.alive),

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tocsin.application.access import LINK_SESSION_LIFE, SESSION_LIFE, UnknownError, close_session, open_session
 from tocsin.application.app import Application
-from tocsin.web.keeper import COOKIE
+from tocsin.web.keeper import COOKIE, base_url
 from tocsin.web.problems import TooManyAttemptsError
 from tocsin.web.rendering import page
 
@@ -61,12 +61,10 @@ class Entrance:
 
     Args:
         app: the application.
-        secure: whether the pages are reached by https, so that the cookie never travels without it.
     """
 
-    def __init__(self, app: Application, *, secure: bool) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
-        self._secure = secure
         self._attempts = Attempts()
 
     async def show(self, request: Request) -> Response:
@@ -79,14 +77,16 @@ class Entrance:
         async with request.form(max_fields=5, max_files=0) as sent:
             token, there = str(sent.get("token", "")).strip(), own_path(str(sent.get("next", "")))
         self._attempts.admit(address)
+        response = RedirectResponse(there, 303)
         try:
-            value = await run_in_threadpool(open_session, self._app, token)
+            await run_in_threadpool(self._open, response, token)
         except UnknownError as error:
             self._attempts.wrong(address)
             return page(request, "login.html", {"notice": error.detail, "next": there}, status=401)
-        response = RedirectResponse(there, 303)
-        self.set_cookie(response, value, int(SESSION_LIFE.total_seconds()))
         return response
+
+    def _open(self, response: Response, token: str) -> None:
+        set_cookie(self._app, response, open_session(self._app, token), int(SESSION_LIFE.total_seconds()))
 
     async def leave(self, request: Request) -> Response:
         """End the session."""
@@ -94,18 +94,21 @@ class Entrance:
         if value:
             await run_in_threadpool(close_session, self._app, value)
         response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE, path="/", secure=self._secure, httponly=True, samesite="lax")
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
         return response
 
-    def set_cookie(self, response: Response, value: str, life_s: int) -> None:
-        """Put a session's value into the browser.
 
-        Args:
-            response: to carry it.
-            value: the session's.
-            life_s: seconds it lasts.
-        """
-        response.set_cookie(COOKIE, value, max_age=life_s, path="/", secure=self._secure, httponly=True, samesite="lax")
+def set_cookie(app: Application, response: Response, value: str, life_s: int) -> None:
+    """Put a session into the browser; where the pages are reached by https, it never travels without.
+
+    Args:
+        app: knows how the pages are reached.
+        response: to carry it.
+        value: the session's.
+        life_s: seconds it lasts.
+    """
+    secure = base_url(app).startswith("https://")
+    response.set_cookie(COOKIE, value, max_age=life_s, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 LINK_LIFE_S = int(LINK_SESSION_LIFE.total_seconds())

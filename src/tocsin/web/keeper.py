@@ -41,12 +41,26 @@ class Doorman:
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             raise InvalidError("The address holds a NUL character, which nothing here has in its name.")
         if rule.own_origin:
-            require_own_origin(asking, self._app.public_url)
+            await self._own_origin(asking)
         if rule.by in {By.NOBODY, By.LINK, By.KEY}:
             return
         principal = await (self._bearer(asking) if rule.by is By.TOKEN else self._session(asking))
         scope["tocsin.principal"] = principal  # before it is judged: the page that refuses says who was refused
         require(rule, principal, asking.path_params.get("incident", ""))
+
+    async def _own_origin(self, asking: HTTPConnection) -> None:
+        """Let a form pass that one of our own pages sent; others could be somebody else's in the reader's name (CSRF).
+
+        A proxy may have put its own name in place of the one that the reader's browser knows.
+        """
+        if came_from(asking, asking.headers.get("host", "")):
+            return
+        if came_from(asking, urlsplit(await run_in_threadpool(base_url, self._app)).netloc):
+            return
+        raise ForbiddenError(
+            "This form did not come from one of Tocsin's own pages, so nothing was done. "
+            "Open the page here and send it from there."
+        )
 
     async def _bearer(self, asking: HTTPConnection) -> Principal:
         scheme, _, token = asking.headers.get("authorization", "").partition(" ")
@@ -66,6 +80,11 @@ class Doorman:
         if principal is None:
             raise UnknownError("You are not signed in, or your session has ended. Sign in and try again.")
         return principal
+
+
+def base_url(app: Application) -> str:
+    """How people reach the pages, by the procedures in force or the settings."""
+    return app.database.read(lambda tx: app.base_url(app.shelf.active(tx)))
 
 
 def require(rule: Rule, principal: Principal, incident: str) -> None:
@@ -91,24 +110,15 @@ def require(rule: Rule, principal: Principal, incident: str) -> None:
         )
 
 
-def require_own_origin(asking: HTTPConnection, public_url: str) -> None:
-    """Let a form pass that one of our own pages sent; others could be somebody else's in the reader's name (CSRF).
+def came_from(asking: HTTPConnection, host: str) -> bool:
+    """Whether a page of this host sent the request, as far as its browser says.
 
     Args:
-        asking: the request; what its browser says of where it came from counts.
-        public_url: a proxy may have put its own name in place of this one.
-
-    Raises:
-        ForbiddenError: it came from elsewhere, or says nothing of where it came from.
+        asking: the request.
+        host: name and port, as in a Host header.
     """
-    headers = asking.headers
-    site = headers.get("sec-fetch-site")
-    if site == "same-origin":
-        return
-    origin = headers.get("origin") or headers.get("referer") or ""
-    if site is None and origin and urlsplit(origin).netloc in {headers.get("host"), urlsplit(public_url).netloc}:
-        return
-    raise ForbiddenError(
-        "This form did not come from one of Tocsin's own pages, so nothing was done. "
-        "Open the page here and send it from there."
-    )
+    site = asking.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = asking.headers.get("origin") or asking.headers.get("referer") or ""
+    return bool(host) and urlsplit(origin).netloc == host

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tocsin.application.access import LINK_SESSION_LIFE
+from tocsin.application.links import link_token
 from tocsin.domain.severity import Severity
 from tocsin.web.keeper import COOKIE
 
@@ -44,6 +45,7 @@ def test_a_link_shows_the_incident_in_short_and_one_button(house, incident):
     assert page.headers["cache-control"] == "no-store"
     assert "Claudex is down" in page.text
     assert "Nobody has it yet" in page.text
+    assert "because you are on call at level 2" in page.text
     assert page.text.count("<button") == 1
     assert "Acknowledge" in page.text
 
@@ -110,6 +112,13 @@ def test_a_link_that_was_changed_is_not_ours(house, incident):
     link = house.link(incident)
     changed = link[:-1] + ("A" if link[-1] != "A" else "B")
     assert house.client.post(changed).status_code == 404
+    assert state(house, incident)["acknowledged_at"] is None
+
+
+def test_a_test_page_has_no_link_that_does_anything(house, incident):
+    test_page = house.ask("test-page", path={"person": "ana"})["items"][0]["id"]
+    answer = house.client.post(f"/a/{link_token(house.app, test_page)}", headers=HTML)
+    assert answer.status_code == 404
     assert state(house, incident)["acknowledged_at"] is None
 
 
