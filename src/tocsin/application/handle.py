@@ -16,7 +16,7 @@ from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
 from tocsin.domain.commands import Command
 from tocsin.domain.decide import decide
-from tocsin.domain.errors import NotAllowedNowError, NotFoundError, ProceduresError, TocsinError, UnavailableError
+from tocsin.domain.errors import NotAllowedNowError, NotFoundError, TocsinError
 from tocsin.domain.escalation import next_due
 from tocsin.domain.incident import Incident, evolve
 from tocsin.domain.people import Roster
@@ -94,8 +94,8 @@ def bound_policy(app: Application, transaction: Transaction, incident: Incident)
     """
     try:
         return app.shelf.version(transaction, incident.procedures).policy
-    except (ProceduresError, UnavailableError) as error:
-        log.warning("%s goes by the procedures in force; its own cannot be read: %s", incident.id, error.detail)
+    except BROKEN_RULES as error:
+        log.warning("%s goes by the procedures in force; its own cannot be read: %s", incident.id, error)
         return app.shelf.active(transaction).policy
 
 

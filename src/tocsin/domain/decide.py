@@ -275,14 +275,18 @@ def _report(_incident: Incident, command: cmd.ReportPages) -> Events:
 
 
 def _give_up(incident: Incident, command: cmd.GiveUpLevel) -> Events:
+    """The next level with anybody whom this very round has not paged: those are being tried as it is."""
     if command.round not in incident.open_rounds or (command.round, command.level) in incident.unreachable:
         return ()
     unreachable = ev.LevelUnreachable(at=command.at, actor=command.actor, round=command.round, level=command.level)
     state = evolve(incident, unreachable)
     above = (command.level or incident.level or command.policy.default_level - 1) + 1
-    if above > max(command.policy.levels):
-        return (unreachable,)
-    return (unreachable, open_round(state, command, Call(ev.Cause.UNREACHABLE, levels=(above,))))
+    paged = {person for item in incident.unanswered if item.number == command.round for person in item.persons}
+    for level in range(above, max(command.policy.levels) + 1):
+        opened = open_round(state, command, Call(ev.Cause.UNREACHABLE, levels=(level,)))
+        if any(target.person not in paged for target in opened.targets):
+            return (unreachable, opened)
+    return (unreachable,)
 
 
 def _listed(levels: Iterable[int]) -> str:

@@ -128,7 +128,7 @@ def test_above_the_top_there_is_nobody_to_page_but_it_is_on_the_record():
 @pytest.mark.parametrize(("severity", "level"), [(HIGH, 2), (LOW, 1)])
 def test_when_a_person_addressed_by_name_cannot_be_reached_the_next_level_is_paged(severity, level):
     """The level above what was paged; before anything was, the default level."""
-    story = Story(severity).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), assigns("ana", to="bo"))
+    story = Story(severity).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), assigns("ana", to="dee"))
     offered = story.incident.round
     _unreachable, opened = story.do(gives_up(0, offered))
     assert isinstance(opened, RoundOpened)
