@@ -73,6 +73,10 @@ class PersonRules(Strict):
                 "none of them is verified; try one with `tocsin test-page`, then write verified: true", "contacts"
             )
         has = tuple(dict.fromkeys(contact.channel for contact in self.contacts))
+        for position, contact in enumerate(self.contacts):
+            if contact.channel in {before.channel for before in self.contacts[:position]}:
+                told = f"{contact.channel!r} has an address already, and only one is used; keep the one that wakes them"
+                raise wrong(told, "contacts", position, "channel")
         for position, rule in enumerate(self.rules or ()):
             if rule.channel not in has:
                 raise wrong(_no_contact(rule.channel, has), "rules", position, "channel")
