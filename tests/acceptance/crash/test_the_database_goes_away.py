@@ -1,0 +1,97 @@
+"""Without its database a server says so, answers senders with a 503, and is well again by itself."""
+
+from __future__ import annotations
+
+import resource
+from collections import Counter
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from tests.acceptance.crash.books import close_books
+from tests.acceptance.crash.senders import Senders, payload
+from tests.acceptance.crash.waiting import wait_until
+from tocsin.demo.tocsin_server import TocsinServer, lay_out
+
+NOTICED_WITHIN_S = 30.0
+LISTENS_S = 8.0
+"""Prometheus waits ten seconds for an answer: a 503 that comes later is none."""
+UNDER_WAY = 4
+"""Sends that can be on the wire when the database goes: each may be repeated, as its result could not be kept."""
+FLOWS_WITHIN_S = 30.0
+RUNS = httpx.codes.OK
+GONE = httpx.codes.SERVICE_UNAVAILABLE
+
+
+def ready(server):
+    return httpx.get(f"{server.url}/readyz", trust_env=False, timeout=20)
+
+
+def send(server, which):
+    return httpx.post(server.urls["alertmanager"], json=payload(which, which), trust_env=False, timeout=20)
+
+
+@contextmanager
+def full_disk(process):
+    """Whatever this process writes to a file fails, as on a full disk; for root too."""
+    before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
+
+
+def is_honest_while(gone, server, sink):
+    """Load before, during and after the loss: what is answered by a 2xx is there, and everything else was a 503."""
+    with Senders([server.urls["alertmanager"]]) as senders:
+        wait_until(lambda: len(senders.accepted) > 10, FLOWS_WITHIN_S, "alerts are accepted")
+        with gone:
+            wait_until(lambda: ready(server).status_code == GONE, NOTICED_WITHIN_S, "/readyz says so")
+            refused = send(server, "while-gone")
+            said = ready(server).json()
+            turned_away = senders.unavailable
+            wait_until(lambda: senders.unavailable > turned_away, FLOWS_WITHIN_S, "senders are told to try again")
+            assert httpx.get(f"{server.url}/healthz", trust_env=False).status_code == RUNS, "the process itself lives"
+        wait_until(lambda: ready(server).status_code == RUNS, NOTICED_WITHIN_S, "/readyz is content again")
+        before = len(senders.accepted)
+        wait_until(lambda: len(senders.accepted) > before + 10, FLOWS_WITHIN_S, "alerts are accepted again")
+    books = close_books(server, sink)
+
+    assert refused.status_code == GONE
+    assert refused.elapsed.total_seconds() < LISTENS_S
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert said["reasons"]
+    assert not senders.strange, "never a 429, never another error"
+    assert not Counter(senders.accepted) - books.alerts, "what was answered by a 2xx is there"
+    assert "while-gone" not in books.alerts
+    assert max(books.alerts.values()) == 1
+    assert not books.unpaged
+    assert not books.unsent
+    assert not books.unverified
+    assert books.duplicates <= UNDER_WAY
+
+
+def test_postgresql_stopped_under_a_server(own_postgres, sink, tmp_path):
+    home = lay_out(
+        tmp_path / "home",
+        values={"mail.host": "127.0.0.1", "mail.port": sink.port},
+        settings={"TOCSIN_DATABASE_URL": own_postgres.url},
+    )
+
+    @contextmanager
+    def stopped():
+        own_postgres.stop()
+        try:
+            yield
+        finally:
+            own_postgres.start()
+
+    with TocsinServer(home, service="claudex", sink=sink) as server:
+        is_honest_while(stopped(), server, sink)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a full disk is made with prlimit, which Linux alone has")
+def test_sqlite_on_a_disk_that_is_full(server, sink):
+    is_honest_while(full_disk(server.process), server, sink)
