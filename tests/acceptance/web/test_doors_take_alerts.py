@@ -75,13 +75,20 @@ def test_a_revoked_key_opens_no_door(house):
     assert answer.status_code == 401
 
 
-def test_valid_siblings_of_a_broken_alert_are_kept(house, send):
+def test_valid_siblings_of_a_broken_alert_are_kept_and_the_people_on_call_hear_of_the_others(house, send):
     broken = {"labels": {"alertname": "Nul", "text": "a\0b"}}
     answer = send(webhook(alert(), broken, alert("HighErrorRate"), {"labels": 5}, None))
     assert answer.status_code == 202
     assert answer.json()["accepted"] == 2
     assert [one["index"] for one in answer.json()["rejected"]] == [1, 3, 4]
-    assert len(titles(house)) == 2
+    refused, *kept = titles(house)
+    assert refused.startswith("Alerts from alertmanager are being refused: 3 of 5")
+    assert kept == ["ClaudexDown: it does not answer", "HighErrorRate: it does not answer"]
+
+
+def test_a_format_there_is_not_loses_alerts_so_somebody_hears_of_it(house, send):
+    assert send(webhook(alert()), "alertmanger").status_code == 404
+    assert titles(house)[0].startswith("Alerts from alertmanager are being refused: There is no format 'alertmanger'")
 
 
 DEEP = b"[" * 5000 + b"]" * 5000
