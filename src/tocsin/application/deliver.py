@@ -198,7 +198,8 @@ def _fall_back(app: Application, transaction: Transaction, incident: Incident, p
     """After a failure: try again, hasten the person's next channel, and give up on the level when nothing is left.
 
     Where nothing else can reach a level whose round nobody has answered, a page is tried again whatever the failure; a
-    post that failed for good is not.
+    post that failed for good is not, nor a page whose person a newer round is trying: hours of an outage would end in a
+    mail for each round.
     """
     wanted = page.round in incident.open_rounds if page.urgent else not last
     if not wanted:
@@ -207,12 +208,17 @@ def _fall_back(app: Application, transaction: Transaction, incident: Incident, p
     if page.urgent:
         transaction.pages.hasten(page, at)
     alone = page.urgent and not transaction.pages.live(page.incident_id, page.round, page.level)
-    if alone or not last:
+    if not last or (alone and not _tried_anew(incident, page)):
         send_at = at + _wait(page.attempt, last=last)
         send = SendPage(page.topic, page.round, page.level, page.person, page.channel, send_at)
         transaction.pages.plan([intent(incident, send, at, page.attempt + 1, seq=page.seq)])
     if alone and (last or page.attempt >= GIVE_UP_LEVEL_AFTER):
         _give_up_level(app, transaction, incident, page)
+
+
+def _tried_anew(incident: Incident, page: Page) -> bool:
+    """Whether a newer round that nobody has answered pages the same person."""
+    return any(item.number > page.round and page.person in item.persons for item in incident.unanswered)
 
 
 def _wait(attempt: int, *, last: bool) -> timedelta:
