@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol, TypeVar
 
@@ -172,6 +172,10 @@ class NodeDatabase:
         """Run `work` without writing."""
         self._reachable()
         return work(self._store.transaction)
+
+    def clock_step(self) -> timedelta:
+        """Nobody sets the virtual clock."""
+        return timedelta(0)
 
     def close(self) -> None:
         """The store outlives its nodes."""
