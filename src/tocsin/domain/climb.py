@@ -81,9 +81,8 @@ def _void(incident: Incident, command: Command) -> list[ev.Event]:
 
 
 def _offer(incident: Incident, command: Command) -> list[ev.Event]:
-    expired = [offer for offer in incident.offers if not offer.expired]
-    people = dict.fromkeys(person for offer in expired for person in (offer.person, offer.giver) if person)
-    return [open_round(incident, command, Call(ev.Cause.OFFER_EXPIRED, people=tuple(people)))]
+    people = tuple(person for offer in incident.offers for person in (offer.person, offer.giver))
+    return [open_round(incident, command, Call(ev.Cause.OFFER_EXPIRED, people=people))]
 
 
 _ACTIONS = {

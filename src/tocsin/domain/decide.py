@@ -157,14 +157,10 @@ def _answer(incident: Incident, command: cmd.Command, person: str, link: int | N
 
 
 def _answered(incident: Incident, person: str, asked: set[int | None]) -> tuple[int, ...]:
-    """All open rounds when nobody had it; else the person's own, the asked ones, and those for who fell silent."""
+    """All open rounds when nobody had it; else the person's own and the asked ones."""
     if not incident.is_acknowledged:
         return incident.open_rounds
-    return tuple(
-        item.number
-        for item in incident.unanswered
-        if item.number in asked or item.cause is ev.Cause.STALE or person in item.persons
-    )
+    return tuple(item.number for item in incident.unanswered if item.number in asked or person in item.persons)
 
 
 def _severity(incident: Incident, command: cmd.ChangeSeverity) -> Events:

@@ -159,6 +159,7 @@ def test_a_flapping_incident_holds_no_more_and_its_ladder_goes_on(policy):
     story = flapping(policy, "0:04", "0:08", "0:12", "0:16").at("0:17", clears()).at("0:48")
     assert story.rounds()[3:] == ["0:18:00 ladder L2", "0:33:00 ladder L3", "0:48:00 ladder L4"]
     assert sum(isinstance(event, Resumed) for event in story.events) == 3
+    assert sum(isinstance(event, FlappingMarked) for event in story.events) == 1
 
 
 def test_flaps_further_apart_are_none(policy):
@@ -230,6 +231,8 @@ def test_reopening_pages_the_commander_and_the_last_responder_and_restarts_the_c
 def test_reopening_pages_the_ladders_first_step_in_the_same_round(policy):
     story = Story(HIGH, policy=policy).at("0:16", acknowledges("bo")).at("0:20", resolves("bo"))
     assert story.at("0:25", refires()).rounds()[-1] == "0:25:00 reopened bo, L1"
+    critical = Story(CRITICAL, policy=policy).at("0:06", acknowledges("cem")).at("0:10", resolves("cem"))
+    assert critical.at("0:25", refires()).rounds()[-1] == "0:25:00 reopened cem, L2, posted L1"
 
 
 def test_the_resolution_clock_restarts_too(policy):

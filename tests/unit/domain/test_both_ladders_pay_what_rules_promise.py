@@ -166,6 +166,12 @@ def test_once_somebody_has_it_only_the_resolution_ladder_climbs(policy, severity
     assert story.rounds() == AT_ONCE[severity] + rounds
 
 
+def test_a_step_that_comes_due_the_moment_somebody_takes_it_is_paged(policy):
+    """Only what came due before the acknowledgement leaves out levels that were paged already."""
+    story = Story(CRITICAL, policy=policy).at("0:15", acknowledges("ana"))
+    assert story.rounds()[1:] == ["0:05:00 ladder L3", "0:10:00 ladder L4", "0:15:00 resolution L3"]
+
+
 @pytest.mark.parametrize("acknowledged", ["4:30", "4:39:59"])
 def test_an_acknowledgement_after_every_level_was_paged_is_followed_by_silence(policy, acknowledged):
     story = Story(CRITICAL, policy=policy).at(acknowledged, acknowledges("dee"))

@@ -21,6 +21,7 @@ NOBODY = Person("nobody", "No contact at all")
 
 
 def opened(call: Call, roster: Roster, severity: Severity = HIGH) -> RoundOpened:
+    """A round of an incident that has paged level 1, or level 2 when it is CRITICAL."""
     incident = Story(severity).incident
     return open_round(incident, Tick(at=START, policy=POLICY, roster=roster), call)
 
@@ -63,12 +64,18 @@ def test_a_person_on_two_levels_is_woken_once_and_never_told_besides():
     [
         (staffed((), (BO,), (CEM,)), [("bo", 2)], ((1, 2),)),
         (staffed((), (), (), (DEE,)), [("dee", 4)], ((1, 4),)),
+        (staffed((), (), (CEM,), (DEE,)), [("cem", 3)], ((1, 3),)),
     ],
 )
 def test_an_empty_level_falls_through_to_the_next_above_and_says_so(roster, woken, fell_through):
     """Decision E"""
     event = opened(ladder(1), roster)
     assert (whom(event), event.fell_through, event.levels) == (woken, fell_through, (1,))
+
+
+def test_above_comes_before_below():
+    event = opened(ladder(2), staffed((ANA,), (), (CEM,), (DEE,)))
+    assert (whom(event), event.fell_through) == ([("cem", 3)], ((2, 3),))
 
 
 def test_with_nobody_above_it_falls_through_to_the_next_below():
@@ -118,6 +125,8 @@ def test_a_person_is_addressed_by_name_at_no_level():
 def test_when_the_person_cannot_be_reached_the_level_that_was_paged_last_is(name):
     event = opened(Call(Cause.STALE, people=(name,)), staffed((BO,), (CEM,), others=(MUTE,)))
     assert (whom(event), event.levels) == ([("bo", 1)], (1,))
+    critical = opened(Call(Cause.STALE, people=(name,)), staffed((BO,), (CEM,), others=(MUTE,)), CRITICAL)
+    assert (whom(critical), critical.levels) == ([("cem", 2)], (2,))
 
 
 def test_before_any_level_was_paged_it_is_the_default_level():
