@@ -40,7 +40,8 @@ runs in the home directory (`TOCSIN_HOME`); else the command opens the home itse
 another one that is doing so.
 
 **Who acts.** The token's person; without a server, the person named like the system's user, else `operator`.
-`--as PERSON` (or `--by PERSON`) names somebody else for the record; a claimed identity never signs.
+`--as PERSON` (or `--by PERSON`) names somebody else for the record; a claimed identity never signs,
+so it neither resolves nor closes.
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.domain.commands import Command
-from tocsin.domain.errors import InvalidError
+from tocsin.domain.errors import ForbiddenError, InvalidError
 
 
 def required(text: str, sentence: str) -> str:
@@ -26,8 +26,14 @@ def signer(command: Command) -> str:
 
     Raises:
         InvalidError: it is not a person who asks.
+        ForbiddenError: somebody was only named; a claimed identity signs nothing, whoever may have named it.
     """
     person = command.actor.person
     if person is None:
         raise InvalidError(f"This needs a person's signature, and {command.actor.by} is not a person.")
+    if command.actor.claimed:
+        raise ForbiddenError(
+            f"This needs {person}'s own signature, and a name given for the record (--as, --by, Tocsin-As) signs "
+            "nothing. Use your own token or session, or leave the name out; nothing was changed."
+        )
     return person

@@ -64,6 +64,6 @@ def test_a_life_from_the_door_to_the_resolution_and_its_absence_in_between(away)
     while (answer := client.post(door, json=ALERT)).status_code == 503:
         assert time.monotonic() < deadline, "it does not recover by itself"
     assert answer.status_code == 202
-    resolved = client.post("/api/v1/incidents/last/resolve", json={"why": "over"}, headers={"Tocsin-As": "ana"})
+    resolved = client.post("/api/v1/incidents/last/resolve", json={"why": "over"})
     assert resolved.json()["status"] == "RESOLVED"
     assert client.get("/api/v1/incidents/last/timeline?verify=true").json()["verified"] is True

@@ -145,7 +145,8 @@ class AnyIncident(RuleBasedStateMachine):
             assert not at_once & {Owed.STALE, Owed.VOID}, "nobody goes stale by acknowledging"
         if isinstance(event, ev.Closed) and before.severity is CRITICAL:
             assert event.cosigner not in {"", before.close_proposed_by}
-            assert not event.actor.claimed
+        if isinstance(event, ev.Resolved | ev.Closed | ev.CloseProposed):
+            assert not event.actor.claimed, "who ends an incident has shown who they are"
 
     def check_round(self, before: Incident, event: ev.RoundOpened) -> None:
         voice = self.policy.timings[before.severity].voice
