@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from tocsin.application.handle import BROKEN_RULES, carry_out, facts, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
 from tocsin.domain import commands as cmd
+from tocsin.domain.errors import UnavailableError
 from tocsin.domain.events import PageResult
 from tocsin.domain.incident import Incident
 from tocsin.domain.people import Person
@@ -52,10 +53,10 @@ def tick(app: Application) -> Ticked:
 
     def work(transaction: Transaction) -> Ticked:
         incidents = transaction.incidents.due(now, BATCH)
-        failed = [_id(one) for one in incidents if not _tick_one(app, transaction, one, now)]
+        failed = _tick_all(app, transaction, incidents, now)
         if incidents:
             app.crash("decide.before_commit")
-        return Ticked(len(incidents), tuple(failed))
+        return Ticked(len(incidents), failed)
 
     ticked = app.database.transact(work)
     if ticked.done:
@@ -68,23 +69,42 @@ def _id(one: Incident | str) -> str:
     return one if isinstance(one, str) else one.id
 
 
-def _tick_one(app: Application, transaction: Transaction, one: Incident | str, now: datetime) -> bool:
-    if not isinstance(one, str) and _computed(app, transaction, one):
+def _tick_all(
+    app: Application, transaction: Transaction, incidents: Sequence[Incident | str], now: datetime
+) -> tuple[str, ...]:
+    """Tick them together, which is cheap; only when one of them is in the way, each between savepoints of its own."""
+
+    def together() -> None:
+        for one in incidents:
+            _tick_one(app, transaction, one)
+
+    if not incidents or transaction.attempt(together) is None:
+        return ()
+    return tuple(_id(one) for one in incidents if not _ticked_alone(app, transaction, one, now))
+
+
+def _tick_one(app: Application, transaction: Transaction, one: Incident | str) -> None:
+    if isinstance(one, str):
+        raise UnavailableError(f"Neither the state nor the log of {one} can be read.")
+    known = facts(app, transaction, one)
+    carry_out(transaction, one, cmd.Tick(at=known.at, policy=known.policy, roster=known.roster))
+
+
+def _ticked_alone(app: Application, transaction: Transaction, one: Incident | str, now: datetime) -> bool:
+    """Whether it could be ticked; when not, the default level is paged, and it is tried again in a minute."""
+    problem = transaction.attempt(lambda: _tick_one(app, transaction, one))
+    if problem is None:
         return True
-    log.error("%s cannot be computed; paging the default level, and trying again in a minute.", _id(one))
-    transaction.pages.plan(_plain_pages(app, transaction, one, now))
+    log.error(
+        "The rules of %s are broken, or its rows; paging the default level, and trying again in a minute.",
+        _id(one),
+        exc_info=problem,
+    )
+    unheard = transaction.attempt(lambda: transaction.pages.plan(_plain_pages(app, transaction, one, now)))
+    if unheard is not None:
+        log.critical("Nobody could be paged about %s either.", _id(one), exc_info=unheard)
     transaction.incidents.rearm(_id(one), now + RETRY_TICK)
     return False
-
-
-def _computed(app: Application, transaction: Transaction, incident: Incident) -> bool:
-    try:
-        known = facts(app, transaction, incident)
-        carry_out(transaction, incident, cmd.Tick(at=known.at, policy=known.policy, roster=known.roster))
-    except BROKEN_RULES:
-        log.exception("The rules of %s are broken.", incident.id)
-        return False
-    return True
 
 
 def _plain_pages(app: Application, transaction: Transaction, one: Incident | str, now: datetime) -> list[Page]:
@@ -140,20 +160,21 @@ def report(app: Application) -> int:
 
 
 def _report_one(app: Application, transaction: Transaction, incident_id: str, pages: list[Page]) -> None:
-    """The incident is held before its pages are marked, so that of two nodes that read the same results one reports.
-
-    What cannot be put on its chain is not tried again, lest it keep others from theirs; the pages themselves know.
-    """
-    try:
-        incident = transaction.incidents.load(incident_id)
-        results = tuple(PageResult(page.id, page.state.value) for page in transaction.pages.reported(pages))
-        if incident is not None and results:  # test pages belong to no incident
-            known = facts(app, transaction, incident)
-            command = cmd.ReportPages(at=known.at, policy=known.policy, roster=known.roster, results=results)
-            carry_out(transaction, incident, command)
-    except BROKEN_RULES:
-        log.exception("Results of pages could not be put on the chain of %s.", incident_id)
+    """What cannot be put on its chain is not tried again, lest it keep others from theirs; its pages have it too."""
+    problem = transaction.attempt(lambda: _put_on_chain(app, transaction, incident_id, pages))
+    if problem is not None:
+        log.error("Results of pages could not be put on the chain of %s.", incident_id, exc_info=problem)
         transaction.pages.reported(pages)
+
+
+def _put_on_chain(app: Application, transaction: Transaction, incident_id: str, pages: list[Page]) -> None:
+    """The incident is held before its pages are marked, so that of two nodes that read the same results one reports."""
+    incident = transaction.incidents.load(incident_id)
+    results = tuple(PageResult(page.id, page.state.value) for page in transaction.pages.reported(pages))
+    if incident is not None and results:  # test pages belong to no incident
+        known = facts(app, transaction, incident)
+        command = cmd.ReportPages(at=known.at, policy=known.policy, roster=known.roster, results=results)
+        carry_out(transaction, incident, command)
 
 
 def forget(app: Application) -> int:

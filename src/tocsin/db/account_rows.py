@@ -18,7 +18,7 @@ def _token(row: Row) -> Token:
 
 
 class AccountRows:
-    """`application.ports.Accounts` on SQL."""
+    """`application.rooms.Accounts` on SQL."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql

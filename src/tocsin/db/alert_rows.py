@@ -29,7 +29,7 @@ def _id(row: tuple[Any, ...]) -> int:
 
 
 class AlertRows:
-    """`application.ports.Alerts` on SQL."""
+    """`application.rooms.Alerts` on SQL."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql

@@ -25,11 +25,12 @@ from tocsin.domain.events import Event
 from tocsin.domain.incident import FOLD_VERSION, Incident, fold
 from tocsin.domain.lifecycle import STATUS, Status
 
-_STATE = "SELECT id, state, fold_version, head_hash FROM incidents "
+_STATE = "SELECT id, state, fold_version, head_seq, head_hash FROM incidents "
+_ALL = 10**9
 
 
 class IncidentRows:
-    """`application.ports.Incidents` on SQL, for one transaction: it remembers the heads of what it loaded."""
+    """`application.rooms.Incidents` on SQL, for one transaction: it remembers the heads of what it loaded."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
@@ -50,21 +51,35 @@ class IncidentRows:
         return self._state(rows[0]) if rows else None
 
     def _state(self, row: Row) -> Incident:
-        """The stored state, or a fresh fold when this release computes it differently."""
-        incident_id, state, fold_version, head = row
+        """The stored state, or a fresh fold when this release computes it differently or it is not its log's."""
+        incident_id, state, fold_version, head_seq, head = row
         self._heads[incident_id] = bytes(head)
         if fold_version == FOLD_VERSION:
             with suppress(MsgspecError):
-                return decode_state(bytes(state))
+                incident = decode_state(bytes(state))
+                if incident.seq == head_seq:
+                    return incident
         return self._folded(incident_id, fold_version)
 
     def _folded(self, incident_id: str, fold_version: int) -> Incident:
+        """The log is the truth: what follows is chained to its last link, whatever the row says."""
+        log = self.timeline(incident_id, 0, _ALL)
         try:
-            return fold(self.events(incident_id))
+            incident = fold(_decoded(entry) for entry in log)
         except (LookupError, TypeError, ValueError, MsgspecError) as error:
             if fold_version > FOLD_VERSION:
                 raise _newer(incident_id) from error
             raise ValueError(f"The log of {incident_id} cannot be read: {error!r}.") from error
+        self._heads[incident_id] = log[-1].hash
+        return incident
+
+    def heads(self) -> dict[str, bytes]:
+        """What is known of the heads of chains at this point of the transaction."""
+        return self._heads.copy()
+
+    def remember(self, heads: dict[str, bytes]) -> None:
+        """Go back to what was known at an earlier point, after the transaction went back to it."""
+        self._heads = heads
 
     def unused_id(self, at: datetime) -> str:
         stem = at.strftime("INC-%Y%m%d-%H%M%S")
@@ -153,7 +168,8 @@ class IncidentRows:
             where += " AND (declared_at, id) < (SELECT declared_at, id FROM incidents WHERE id = ?)"
             values.append(before)
         statement = f"{_STATE}WHERE {where} ORDER BY declared_at DESC, id DESC LIMIT ?"
-        return [self._state(row) for row in self._sql.all(statement, (*values, limit))]
+        found = [self._state_or_id(row) for row in self._sql.all(statement, (*values, limit))]
+        return [incident for incident in found if isinstance(incident, Incident)]
 
     def _of_status(self, status: str) -> tuple[str, list[object]]:
         if not status:
@@ -180,7 +196,7 @@ class IncidentRows:
         return [TimelineEntry(seq, bytes(body), bytes(link), texts.get(str(seq), {})) for seq, body, link in rows]
 
     def events(self, incident_id: str) -> list[Event]:
-        return [_decoded(entry) for entry in self.timeline(incident_id, 0, 10**9)]
+        return [_decoded(entry) for entry in self.timeline(incident_id, 0, _ALL)]
 
     def event(self, incident_id: str, seq: int) -> Event | None:
         entries = self.timeline(incident_id, seq - 1, 1)

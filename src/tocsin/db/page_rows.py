@@ -47,7 +47,7 @@ def _page(row: Row) -> Page:
 
 
 class PageRows:
-    """`application.ports.Pages` on SQL. `wake_at` is when a row wants attention: to be sent, or its lease runs out."""
+    """`application.rooms.Pages` on SQL. `wake_at` is when a row wants attention: to be sent, or its lease runs out."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql

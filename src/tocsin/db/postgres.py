@@ -42,6 +42,12 @@ class PostgresConnection:
 
     lock = " FOR UPDATE"
     skip = " FOR UPDATE SKIP LOCKED"
+    ends_all: tuple[type[Exception], ...] = (
+        LostRaceError,
+        pg.SerializationFailure,
+        pg.DeadlockDetected,
+        psycopg.InterfaceError,
+    )
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._cursor = connection.cursor()

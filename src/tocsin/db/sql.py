@@ -23,6 +23,8 @@ class Sql(Protocol):
     """Appended to a SELECT whose rows this transaction will write."""
     skip: str
     """The same, passing over rows another node holds."""
+    ends_all: tuple[type[Exception], ...]
+    """What ends the transaction as a whole, not only the part of it in which it was raised."""
 
     def all(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows."""

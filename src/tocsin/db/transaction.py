@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from tocsin.db.account_rows import AccountRows
@@ -16,10 +17,34 @@ class SqlTransaction:
     """`application.ports.Transaction` on SQL; holds no state of its own."""
 
     def __init__(self, sql: Sql) -> None:
+        self._sql = sql
         self.incidents = IncidentRows(sql)
         self.alerts = AlertRows(sql)
         self.pages = PageRows(sql)
         self.accounts = AccountRows(sql)
+
+    def attempt(self, work: Callable[[], None]) -> Exception | None:
+        """★ The error boundary of a batch: one part that goes wrong must not take the others with it.
+
+        Args:
+            work: done between a savepoint and its release, or undone up to the savepoint.
+
+        Returns:
+            What was raised, whatever it was: a broken rule, a bug, a statement the database refused.
+        """
+        before = self.incidents.heads()
+        self._sql.run("SAVEPOINT attempt")
+        try:
+            work()
+        except self._sql.ends_all:
+            raise
+        except Exception as problem:  # noqa: BLE001 - answered to the caller, who says and records it
+            self._sql.run("ROLLBACK TO attempt")
+            self._sql.run("RELEASE attempt")
+            self.incidents.remember(before)
+            return problem
+        self._sql.run("RELEASE attempt")
+        return None
 
     def next_tick_at(self) -> datetime | None:
         """When the earliest incident timer runs out."""
