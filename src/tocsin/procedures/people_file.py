@@ -80,6 +80,9 @@ class PersonRules(Strict):
         for position, rule in enumerate(self.rules or ()):
             if rule.channel not in has:
                 raise wrong(_no_contact(rule.channel, has), "rules", position, "channel")
+            if rule.channel in {before.channel for before in (self.rules or ())[:position]}:
+                told = f"{rule.channel!r} has a rule already, and a round uses a channel once; the ladder's repeats page again"
+                raise wrong(told, "rules", position, "channel")
         if self.quiet is not None and self.quiet not in has:
             raise wrong(_no_contact(self.quiet, has), "quiet")
         return self
