@@ -10,9 +10,11 @@ from tests.acceptance.crash.books import Books, close_books
 from tests.acceptance.crash.senders import Senders
 from tests.acceptance.crash.waiting import wait_until
 from tocsin.demo.tocsin_server import TocsinServer, lay_out
+from tocsin.engine import WORKERS
 
 KILLS = int(os.environ.get("TOCSIN_TEST_KILLS", "20"))
 NODE_KILLS = max(2, KILLS // 4)
+STOPS = 3
 FLOWS_WITHIN_S = 30.0
 
 
@@ -20,7 +22,7 @@ def nothing_is_lost(books: Books, senders: Senders, kills: int) -> None:
     missing = [alert for alert in senders.accepted if alert not in books.alerts]
     twice = [alert for alert, times in books.alerts.items() if times > 1]
     print(
-        f"{kills} kills, {len(senders.accepted)} alerts answered by a 2xx, {senders.dropped} requests cut off, "
+        f"{kills} ends, {len(senders.accepted)} alerts answered by a 2xx, {senders.dropped} requests cut off, "
         f"{len(books.pages)} pages, {len(missing) + len(books.unsent)} lost, {books.duplicates} duplicates"
     )
     assert len(senders.accepted) > 10 * kills, "there was load"
@@ -30,12 +32,16 @@ def nothing_is_lost(books: Books, senders: Senders, kills: int) -> None:
     assert not books.unpaged
     assert not books.unsent
     assert not books.unverified
-    assert books.duplicates <= kills
+    assert books.duplicates <= WORKERS * kills, "a death repeats at most what was on the wire"
+
+
+def load(senders):
+    before = len(senders.accepted)
+    wait_until(lambda: len(senders.accepted) > before + 20, FLOWS_WITHIN_S, "alerts are accepted")
 
 
 def kill(server, senders, chance):
-    before = len(senders.accepted)
-    wait_until(lambda: len(senders.accepted) > before + 20, FLOWS_WITHIN_S, "alerts are accepted")
+    load(senders)
     threading.Event().wait(chance.uniform(0, 0.4))  # nothing waits for this: the moment of a death is random
     server.kill()
 
@@ -48,7 +54,22 @@ def test_twenty_kills_of_a_server_under_load_lose_nothing(server, sink):
             kill(server, senders, chance)
             server.start()
 
-    nothing_is_lost(close_books(server, sink), senders, KILLS)
+    books = close_books(server, sink)
+    nothing_is_lost(books, senders, KILLS)
+    assert books.duplicates <= KILLS, "less than one for each death, over many deaths"
+
+
+def test_a_server_that_is_asked_to_end_finishes_what_it_sends(server, sink):
+    """SIGTERM: nothing new is taken, sends under way are finished and kept, so that not even a duplicate is left."""
+    with Senders([server.urls["alertmanager"]]) as senders:
+        for _ in range(STOPS):
+            load(senders)
+            assert server.stop() == 0
+            server.start()
+
+    books = close_books(server, sink)
+    nothing_is_lost(books, senders, STOPS)
+    assert not books.duplicates
 
 
 def test_two_nodes_on_postgresql_lose_nothing_when_one_is_killed_again_and_again(postgres_database, sink, tmp_path):

@@ -13,12 +13,11 @@ from tests.acceptance.crash.books import close_books
 from tests.acceptance.crash.senders import Senders, payload
 from tests.acceptance.crash.waiting import wait_until
 from tocsin.demo.tocsin_server import TocsinServer, lay_out
+from tocsin.engine import WORKERS
 
 NOTICED_WITHIN_S = 30.0
 LISTENS_S = 8.0
 """Prometheus waits ten seconds for an answer: a 503 that comes later is none."""
-UNDER_WAY = 4
-"""Sends that can be on the wire when the database goes: each may be repeated, as its result could not be kept."""
 FLOWS_WITHIN_S = 30.0
 RUNS = httpx.codes.OK
 GONE = httpx.codes.SERVICE_UNAVAILABLE
@@ -70,7 +69,7 @@ def is_honest_while(gone, server, sink):
     assert not books.unpaged
     assert not books.unsent
     assert not books.unverified
-    assert books.duplicates <= UNDER_WAY
+    assert books.duplicates <= WORKERS, "what was on the wire, as its result could not be kept"
 
 
 def test_postgresql_stopped_under_a_server(own_postgres, sink, tmp_path):
