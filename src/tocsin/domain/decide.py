@@ -244,21 +244,32 @@ def _accept(incident: Incident, command: cmd.Accept) -> Events:
 
 
 def _decline(incident: Incident, command: cmd.Decline) -> Events:
-    """The next is paged at once: of an offer its giver, who still has it; of a page the next step of the ladder."""
-    offer = next((offer for offer in incident.offers if offer.person == command.person), None)
-    role = offer.role if offer else None
+    """The next is paged at once: of an offer its giver, who still has it; of a page the next step of the ladder.
+
+    Where somebody else has it, it is the level above, once nobody is left whom the round asked. Who was not asked, or
+    said so before, is only recorded.
+    """
+    at, actor, person = command.at, command.actor, command.person
+    offer = next((offer for offer in incident.offers if offer.person == person), None)
     happened: list[ev.Event] = [
-        ev.Declined(at=command.at, actor=command.actor, person=command.person, role=role, why=command.why)
+        ev.Declined(at=at, actor=actor, person=person, role=offer.role if offer else None, why=command.why)
     ]
     if offer is not None:
         state = after(incident, happened)
-        return (*happened, open_round(state, command, Call(ev.Cause.DECLINED, people=(offer.giver,))))
-    if incident.acknowledged_by == command.person:
-        happened.append(ev.AcknowledgementVoided(at=command.at, actor=command.actor, person=command.person))
+        happened.append(open_round(state, command, Call(ev.Cause.DECLINED, people=(offer.giver,))))
+    if incident.acknowledged_by == person:
+        happened.append(ev.AcknowledgementVoided(at=at, actor=actor, person=person))
     state = after(incident, happened)
-    if not state.is_acknowledged:
+    asked = [it for it in incident.unanswered if person in it.persons and not (offer and it.cause in _OF_AN_OFFER)]
+    alone = [it.level for it in asked if it.persons == (person,)]
+    if state.is_acknowledged and alone:
+        happened += _next_above(state, command, ev.Cause.DECLINED, max(alone), _woken(incident))
+    elif not state.is_acknowledged and (asked or incident.is_acknowledged):
         happened += resume(state, command, next_step(state, command.policy, ev.Cause.DECLINED))
     return tuple(happened)
+
+
+_OF_AN_OFFER = (ev.Cause.OFFER, ev.Cause.OFFER_EXPIRED)
 
 
 def _note(_incident: Incident, command: cmd.Note) -> Events:
@@ -271,18 +282,27 @@ def _report(_incident: Incident, command: cmd.ReportPages) -> Events:
 
 
 def _give_up(incident: Incident, command: cmd.GiveUpLevel) -> Events:
-    """The next level with anybody whom this very round has not paged: those are being tried as it is."""
     if command.round not in incident.open_rounds or (command.round, command.level) in incident.unreachable:
         return ()
     unreachable = ev.LevelUnreachable(at=command.at, actor=command.actor, round=command.round, level=command.level)
     state = evolve(incident, unreachable)
-    above = (command.level or incident.level or command.policy.default_level - 1) + 1
     paged = {person for item in incident.unanswered if item.number == command.round for person in item.persons}
-    for level in range(above, max(command.policy.levels) + 1):
-        opened = open_round(state, command, Call(ev.Cause.UNREACHABLE, levels=(level,)))
-        if any(target.person not in paged for target in opened.targets):
-            return (unreachable, opened)
-    return (unreachable,)
+    return (unreachable, *_next_above(state, command, ev.Cause.UNREACHABLE, command.level, paged))
+
+
+def _woken(incident: Incident) -> set[str]:
+    """Everybody whom a round that nobody has answered is trying to reach."""
+    return {person for item in incident.unanswered for person in item.persons}
+
+
+def _next_above(incident: Incident, command: cmd.Command, cause: ev.Cause, level: int, woken: set[str]) -> Events:
+    """Page the next level above with anybody who is not being woken already; above the top there is nobody."""
+    first = (level or incident.level or command.policy.default_level - 1) + 1
+    for above in range(first, max(command.policy.levels) + 1):
+        opened = open_round(incident, command, Call(cause, levels=(above,)))
+        if any(target.person not in woken for target in opened.targets):
+            return (opened,)
+    return ()
 
 
 def _listed(levels: Iterable[int]) -> str:

@@ -21,11 +21,17 @@ POST_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class OpenRound:
-    """A round nobody has answered yet."""
+    """A round nobody has answered yet.
+
+    Args:
+        persons: whom it woke, without those who said that they cannot take it.
+        level: the highest level it woke; 0 when it was for people by name.
+    """
 
     number: int
     cause: ev.Cause
     persons: tuple[str, ...]
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +260,7 @@ def _flapping(incident: Incident, _event: ev.FlappingMarked) -> Incident:
 def _round_opened(incident: Incident, event: ev.RoundOpened) -> Incident:
     persons = tuple(dict.fromkeys(target.person for target in event.targets))
     levels = {*event.levels, *(target.level for target in event.targets if target.level)}
-    opened = OpenRound(event.round, event.cause, persons)
+    opened = OpenRound(event.round, event.cause, persons, max(levels, default=0))
     changed = replace(
         incident,
         round=event.round,
@@ -330,7 +336,12 @@ def _assigned(incident: Incident, event: ev.RoleAssigned) -> Incident:
 
 
 def _declined(incident: Incident, event: ev.Declined) -> Incident:
-    return replace(incident, offers=tuple(offer for offer in incident.offers if offer.person != event.person))
+    offers = tuple(offer for offer in incident.offers if offer.person != event.person)
+    unanswered = tuple(
+        replace(item, persons=tuple(person for person in item.persons if person != event.person))
+        for item in incident.unanswered
+    )
+    return replace(incident, offers=offers, unanswered=unanswered)
 
 
 def _ended(incident: Incident, event: ev.Resolved | ev.Closed) -> Incident:

@@ -119,7 +119,7 @@ def test_what_clears_after_somebody_took_it_does_not_hold_what_resumes_when_they
 
 
 def test_people_can_still_page_while_it_is_held(policy):
-    story = Story(HIGH, policy=policy).at("0:05", clears()).at("0:06", escalates("ana", 3), declines("ana"))
+    story = Story(HIGH, policy=policy).at("0:05", clears()).at("0:06", escalates("ana", 3), declines("cem"))
     assert story.rounds()[1:] == ["0:06:00 escalated L3", "0:06:00 declined L2"]
 
 

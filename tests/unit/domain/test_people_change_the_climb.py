@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.domain.promised import ANA, BO, CEM, DEE, PEOPLE
 from tests.unit.domain.virtual_time import Story, acknowledges, declines, escalates
+from tocsin.domain.events import Declined
 from tocsin.domain.people import Roster
 from tocsin.domain.severity import Severity
 
@@ -55,6 +56,41 @@ def test_declining_where_the_ladder_has_ended_goes_up_level_by_level(policy):
 def test_declining_while_somebody_else_has_it_pages_nobody(policy):
     story = Story(HIGH, policy=policy).at("0:01", acknowledges("ana")).at("0:02", declines("bo"))
     assert story.rounds() == ["0:00:00 ladder L1"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "who", "then"),
+    [((3,), "cem", ["0:02:00 declined L4"]), ((3, 4), "cem", []), ((4,), "dee", [])],
+)
+def test_who_alone_was_asked_to_help_and_cannot_is_replaced_by_the_level_above(policy, levels, who, then):
+    """Somebody else has it and keeps it; who is being woken already is not woken again, and above the top is nobody."""
+    story = Story(HIGH, policy=policy).at("0:01", acknowledges("ana"), *(escalates("ana", level) for level in levels))
+    asked = story.rounds()
+    story.at("0:02", declines(who))
+    assert story.rounds() == [*asked, *then]
+    assert story.incident.acknowledged_by == "ana"
+
+
+def test_a_step_of_the_resolution_ladder_that_is_declined_goes_to_the_level_above(policy):
+    story = Story(CRITICAL, policy=policy).at("0:01", acknowledges("bo")).busy("0:16", "bo").at("0:16", declines("cem"))
+    assert story.rounds()[1:] == ["0:15:00 resolution L3", "0:16:00 declined L4"]
+
+
+def test_as_long_as_somebody_else_is_asked_to_help_nobody_more_is(policy):
+    two = Roster(levels={1: (ANA,), 2: (BO, CEM), 3: (DEE,)}, people=PEOPLE)
+    story = Story(HIGH, policy=policy, roster=two).at("0:01", acknowledges("ana"), escalates("ana", 2), declines("bo"))
+    assert story.rounds()[1:] == ["0:01:00 escalated L2"]
+    story.do(declines("cem"))
+    assert story.rounds()[2:] == ["0:01:00 declined L3"]
+
+
+def test_declining_again_is_recorded_and_climbs_no_further(policy):
+    """A button pressed twice, or pressed by somebody who was not asked."""
+    story = Story(HIGH, policy=policy).at("0:03", declines("ana"), declines("ana"), declines("dee"))
+    assert story.rounds() == ["0:00:00 ladder L1", "0:03:00 declined L2"]
+    assert [event.person for event in story.events if isinstance(event, Declined)] == ["ana", "ana", "dee"]
+    story.at("0:04", acknowledges("bo"), declines("bo"), declines("bo"))
+    assert story.rounds()[2:] == ["0:04:00 declined L3"]
 
 
 def test_escalating_pages_the_level_above_at_once_and_leaves_the_ladder_alone(policy):
