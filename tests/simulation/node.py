@@ -149,6 +149,7 @@ class Node:
         self.stalled_until = min(self.stalled_until, self.world.now)
         self.cut_until = min(self.cut_until, self.world.now)
         self.start()
+        self._looks.clear()  # those of a node that stood still come too late
         self.look_within(0.0)
 
     def _now(self) -> datetime:
