@@ -286,8 +286,7 @@ def _give_up(incident: Incident, command: cmd.GiveUpLevel) -> Events:
         return ()
     unreachable = ev.LevelUnreachable(at=command.at, actor=command.actor, round=command.round, level=command.level)
     state = evolve(incident, unreachable)
-    paged = {person for item in incident.unanswered if item.number == command.round for person in item.persons}
-    return (unreachable, *_next_above(state, command, ev.Cause.UNREACHABLE, command.level, paged))
+    return (unreachable, *_next_above(state, command, ev.Cause.UNREACHABLE, command.level, _woken(incident)))
 
 
 def _woken(incident: Incident) -> set[str]:

@@ -125,6 +125,13 @@ def test_above_the_top_there_is_nobody_to_page_but_it_is_on_the_record():
     assert [type(event) for event in story.do(gives_up(4, 2))] == [LevelUnreachable]
 
 
+@pytest.mark.parametrize(("number", "since"), [(1, "0:20"), (2, "1:00")])
+def test_who_is_being_woken_already_is_not_woken_again_in_place_of_others(number, since):
+    """The next above is somebody new, whichever open round is trying to reach level 2."""
+    story = Story(MEDIUM if number == 2 else HIGH).at(since, gives_up(1, number))
+    assert story.rounds()[2:] == [f"{since}:00 unreachable L3"]
+
+
 @pytest.mark.parametrize(("severity", "level"), [(HIGH, 2), (LOW, 1)])
 def test_when_a_person_addressed_by_name_cannot_be_reached_the_next_level_is_paged(severity, level):
     """The level above what was paged; before anything was, the default level."""
