@@ -282,10 +282,15 @@ def _report(_incident: Incident, command: cmd.ReportPages) -> Events:
 
 
 def _give_up(incident: Incident, command: cmd.GiveUpLevel) -> Events:
+    """The next above; an offer goes back to its giver, who still has it."""
     if command.round not in incident.open_rounds or (command.round, command.level) in incident.unreachable:
         return ()
     unreachable = ev.LevelUnreachable(at=command.at, actor=command.actor, round=command.round, level=command.level)
     state = evolve(incident, unreachable)
+    if ev.Cause.OFFER in {item.cause for item in incident.unanswered if item.number == command.round}:
+        givers = (offer.giver for offer in incident.offers if offer.round == command.round)
+        calls = (Call(ev.Cause.UNREACHABLE, people=(giver,)) for giver in givers)
+        return (unreachable, *(open_round(state, command, call) for call in calls))
     return (unreachable, *_next_above(state, command, ev.Cause.UNREACHABLE, command.level, _woken(incident)))
 
 
@@ -295,8 +300,11 @@ def _woken(incident: Incident) -> set[str]:
 
 
 def _next_above(incident: Incident, command: cmd.Command, cause: ev.Cause, level: int, woken: set[str]) -> Events:
-    """Page the next level above with anybody who is not being woken already; above the top there is nobody."""
-    first = (level or incident.level or command.policy.default_level - 1) + 1
+    """Page the next level above with anybody who is not being woken already; above the top there is nobody.
+
+    In place of people by name (level 0) it begins with the highest level paged so far.
+    """
+    first = level + 1 if level else incident.level or command.policy.default_level
     for above in range(first, max(command.policy.levels) + 1):
         opened = open_round(incident, command, Call(cause, levels=(above,)))
         if any(target.person not in woken for target in opened.targets):

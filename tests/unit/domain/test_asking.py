@@ -7,11 +7,21 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.domain.promised import MONITOR, POLICY, TIMINGS, minutes, signed_in
-from tests.unit.domain.virtual_time import Story, acknowledges, assigns, clears, escalates, fires, sets
+from tests.unit.domain.virtual_time import (
+    Story,
+    acknowledges,
+    assigns,
+    clears,
+    escalates,
+    fires,
+    reopens,
+    resolves,
+    sets,
+)
 from tocsin.domain import commands as cmd
 from tocsin.domain.decide import decide
 from tocsin.domain.errors import InvalidError
-from tocsin.domain.events import LevelUnreachable, PageResult, PagesReported, RoundOpened, SeverityChanged
+from tocsin.domain.events import LevelUnreachable, PageResult, PagesReported, SeverityChanged
 from tocsin.domain.policy import Rung
 from tocsin.domain.severity import Severity
 
@@ -132,11 +142,30 @@ def test_who_is_being_woken_already_is_not_woken_again_in_place_of_others(number
     assert story.rounds()[2:] == [f"{since}:00 unreachable L3"]
 
 
-@pytest.mark.parametrize(("severity", "level"), [(HIGH, 2), (LOW, 1)])
-def test_when_a_person_addressed_by_name_cannot_be_reached_the_next_level_is_paged(severity, level):
-    """The level above what was paged; before anything was, the default level."""
-    story = Story(severity).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), assigns("ana", to="dee"))
-    offered = story.incident.round
-    _unreachable, opened = story.do(gives_up(0, offered))
-    assert isinstance(opened, RoundOpened)
-    assert opened.levels == (level,)
+def test_an_offer_that_reaches_nobody_goes_back_to_the_giver_who_still_has_it():
+    story = Story(HIGH).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), assigns("ana", to="dee"))
+    story.at("0:02", gives_up(0, 2))
+    assert story.rounds()[1:] == ["0:01:00 offer dee", "0:02:00 unreachable ana"]
+
+
+def test_an_offer_that_another_has_replaced_needs_nobody_when_it_reaches_nobody():
+    story = Story(HIGH).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), assigns("ana", to="dee"))
+    story.do(assigns("ana", to="cem"))
+    assert [type(event) for event in story.do(gives_up(0, 2))] == [LevelUnreachable]
+
+
+@pytest.mark.parametrize(
+    ("severity", "person", "then"), [(HIGH, "cem", "L1"), (HIGH, "ana", "L2"), (CRITICAL, "cem", "L2")]
+)
+def test_who_fell_silent_and_cannot_be_reached_is_replaced_by_the_highest_level_paged_so_far(severity, person, then):
+    """By the level above, where that level is nobody else."""
+    story = Story(severity).at("0:01", acknowledges(person)).at("0:31" if severity is HIGH else "0:11")
+    assert story.rounds()[-1].endswith(f"stale {person}")
+    story.do(gives_up(0, story.incident.round))
+    assert story.rounds()[-1].endswith(f"unreachable {then}")
+
+
+def test_before_any_level_was_paged_it_is_the_default_level():
+    story = Story(LOW).at("0:01", acknowledges("cem"), resolves("cem")).at("0:25", reopens("cem"))
+    story.do(gives_up(0, 1))
+    assert story.rounds() == ["0:25:00 reopened cem", "0:25:00 unreachable L1"]
