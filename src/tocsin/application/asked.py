@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tocsin.application.app import Application
-from tocsin.application.handle import change, facts
+from tocsin.application.handle import BROKEN_RULES, bound_policy, change
 from tocsin.application.ports import Transaction
 from tocsin.application.views import incident_view
 from tocsin.domain.commands import Command
@@ -78,6 +78,9 @@ def carry(app: Application, actor: Actor, incident: str, kind: type[Command], **
 
 
 def shown(app: Application, transaction: Transaction, incident: Incident) -> dict[str, Any]:
-    """An incident with the time of its next step."""
-    known = facts(app, transaction, incident)
-    return incident_view(transaction, incident, next_due(incident, known.policy))
+    """An incident with the time of its next step; without it when its rules are broken, for it is to be seen anyway."""
+    try:
+        next_due_at = next_due(incident, bound_policy(app, transaction, incident))
+    except BROKEN_RULES:
+        next_due_at = None
+    return incident_view(transaction, incident, next_due_at)

@@ -197,13 +197,9 @@ def _carry_effects(transaction: Transaction, after: Incident, effects: tuple[Eff
 
 
 def _planned(after: Incident, effect: Effect, command: Command) -> Page | None:
-    match effect:
-        case SendPage():
-            return intent(after, effect, command.at, attempt=1)
-        case Tell():
-            return _post(after, effect, command)
-        case StopPages() | AnswerPages():
-            return None
+    if isinstance(effect, SendPage):
+        return intent(after, effect, command.at, attempt=1)
+    return _post(after, effect, command) if isinstance(effect, Tell) else None
 
 
 def intent(incident: Incident, send: SendPage, at: datetime, attempt: int, *, seq: int | None = None) -> Page:
