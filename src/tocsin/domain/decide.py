@@ -89,7 +89,10 @@ def _attached(command: cmd.AttachAlerts) -> ev.AlertsAttached:
 
 
 def _joined(incident: Incident, command: cmd.AttachAlerts) -> list[ev.Event]:
-    """Alerts joined or fired again; a flap resumes a held ladder at the same rung, unless it happens too often."""
+    """Alerts joined or fired again; a flap resumes a held ladder at the same rung.
+
+    The flap that marks the incident is the last that can: what flaps is held no more.
+    """
     happened: list[ev.Event] = [_attached(command)]
     state = after(incident, happened)
     recent = [at for at in state.refires if command.at - at < command.policy.flap_window]
@@ -101,7 +104,7 @@ def _joined(incident: Incident, command: cmd.AttachAlerts) -> list[ev.Event]:
         happened.append(ev.Resumed(at=command.at, actor=ev.SYSTEM, held_us=held_us))
         state = after(incident, happened)
         raising = command.worst is not None and command.worst.worse_than(incident.severity)
-        if state.rung and not state.flapping and not raising:
+        if state.rung and not raising:
             happened.append(open_round(state, command, last_step(state, command.policy, ev.Cause.REFIRE)))
     return happened
 

@@ -134,7 +134,7 @@ class Resumed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlappingMarked(Event):
-    """Three flaps within the window: from here on re-fires open no new rounds."""
+    """Three flaps within the window: after this one, re-fires open no new rounds."""
 
     flaps: int
 

@@ -147,17 +147,29 @@ def flapping(policy, *refired: str) -> Story:
     return story
 
 
-def test_the_third_flap_marks_the_incident_and_opens_no_round(policy):
+def test_the_third_flap_marks_the_incident_and_is_the_last_that_opens_a_round(policy):
+    """The clear before it has stopped every page that was still on its way, so this one must not be silent."""
     story = flapping(policy, "0:04", "0:08", "0:12")
     assert story.incident.flapping
     assert [event.flaps for event in story.events if isinstance(event, FlappingMarked)] == [3]
-    assert story.rounds() == ["0:00:00 ladder L1", "0:04:00 refire L1", "0:08:00 refire L1"]
+    opened = ["0:00:00 ladder L1", "0:04:00 refire L1", "0:08:00 refire L1", "0:12:00 refire L1"]
+    assert story.rounds() == opened
+    assert story.at("0:13", clears()).at("0:14", refires()).rounds() == opened
+    assert story.incident.open_rounds == (4,)
+
+
+def test_a_ladder_that_has_ended_is_not_silenced_by_the_flap_that_marks_the_incident(policy):
+    story = Story(MEDIUM, policy=policy).at("1:00")
+    for minute in (1, 3, 5):
+        story.at(f"1:0{minute}", clears()).at(f"1:0{minute + 1}", refires())
+    assert story.incident.flapping
+    assert story.rounds()[-1] == "1:06:00 refire L1, L2"
 
 
 def test_a_flapping_incident_holds_no_more_and_its_ladder_goes_on(policy):
     """It was held for three minutes before it was marked; from then on neither clears nor re-fires touch the clock."""
     story = flapping(policy, "0:04", "0:08", "0:12", "0:16").at("0:17", clears()).at("0:48")
-    assert story.rounds()[3:] == ["0:18:00 ladder L2", "0:33:00 ladder L3", "0:48:00 ladder L4"]
+    assert story.rounds()[4:] == ["0:18:00 ladder L2", "0:33:00 ladder L3", "0:48:00 ladder L4"]
     assert sum(isinstance(event, Resumed) for event in story.events) == 3
     assert sum(isinstance(event, FlappingMarked) for event in story.events) == 1
 
