@@ -78,7 +78,8 @@ def not_over(incident: Incident, command: cmd.Command, *happened: ev.Event) -> E
         command: carries the instant, the timings and the roster.
         happened: the reopening, and a raise of the severity when what came back is worse.
     """
-    known = dict.fromkeys((incident.commander, incident.acknowledged_by, incident.resolved_by))
+    responders = (person for role, person in incident.roles if role is Role.RESPONDER)
+    known = dict.fromkeys((incident.commander, *incident.answered_by, *responders, incident.resolved_by))
     state = after(incident, happened)
     ladder = first_ladder(state, command.policy)
     first = ladder.step(0) if ladder.taken_by(0, command.at) else None

@@ -11,39 +11,13 @@ from tocsin.domain import events as ev
 from tocsin.domain.lifecycle import STATUS, Phase, Status
 from tocsin.domain.people import Role
 from tocsin.domain.severity import Severity
+from tocsin.domain.unanswered import Offer, OpenRound
 
 FOLD_VERSION = 1
 """Raised whenever `evolve` starts to compute something else from the same events; stored states then refold."""
 
 POST_EVERY = timedelta(minutes=1)
 """Whoever has the incident hears of joining alerts at most this often."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRound:
-    """A round nobody has answered yet.
-
-    Args:
-        persons: whom it woke, without those who said that they cannot take it.
-        level: the highest level it woke; 0 when it was for people by name.
-    """
-
-    number: int
-    cause: ev.Cause
-    persons: tuple[str, ...]
-    level: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A role somebody was asked to take over."""
-
-    role: Role
-    person: str
-    giver: str
-    round: int
-    at: datetime
-    expired: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +40,7 @@ class Incident:
         levels_paged: every level paged since the anchor, by its own people or by those it fell through to.
         stale_at: when whoever acknowledged was paged again for being silent; None when they were not.
         acknowledged_by: who has it; empty when nobody does.
+        answered_by: everyone who acknowledged since the anchor, in order.
         acknowledged_at: since when somebody has it; a hand-over does not change it.
         held_at: since when the first ladder waits because every alert has cleared.
         unreachable: pairs of round and level given up on.
@@ -100,6 +75,7 @@ class Incident:
     unanswered: tuple[OpenRound, ...] = ()
     unreachable: tuple[tuple[int, int], ...] = ()
     acknowledged_by: str = ""
+    answered_by: tuple[str, ...] = ()
     acknowledged_at: datetime | None = None
     first_acknowledged_at: datetime | None = None
     stale_at: datetime | None = None
@@ -280,7 +256,8 @@ def _round_opened(incident: Incident, event: ev.RoundOpened) -> Incident:
 
 def _acknowledged(incident: Incident, event: ev.Acknowledged) -> Incident:
     left = tuple(item for item in incident.unanswered if item.number not in event.rounds)
-    changed = replace(incident, unanswered=left)
+    answered_by = tuple(dict.fromkeys((*incident.answered_by, event.person)))
+    changed = replace(incident, unanswered=left, answered_by=answered_by)
     if not event.taken:
         return changed
     return replace(
@@ -374,6 +351,7 @@ def _reopened(incident: Incident, event: ev.Reopened) -> Incident:
         resolution_rung=0,
         level=0,
         levels_paged=(),
+        answered_by=(),
         refires=(),
         flapping=False,
         resolved_at=None,

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.domain.virtual_time import (
     Story,
     acknowledges,
+    assigns,
     clears,
     declines,
     escalates,
@@ -20,6 +21,7 @@ from tests.unit.domain.virtual_time import (
 )
 from tocsin.domain.escalation import next_due
 from tocsin.domain.events import FlappingMarked, Resumed
+from tocsin.domain.people import Role
 from tocsin.domain.severity import Severity
 
 CRITICAL, HIGH, MEDIUM, LOW = Severity
@@ -238,6 +240,17 @@ def test_reopening_pages_the_commander_and_the_last_responder_and_restarts_the_c
         "1:10:00 ladder L4",
         f"1:25:00 ladder {EVERYBODY_HIGH}",
     ]
+
+
+def test_the_last_responders_are_all_who_took_part_in_answering_it(policy):
+    """Who had it and lost it, who answered a round beside them, and who was given the role; a bystander is not."""
+    story = Story(HIGH, policy=policy).at("0:01", acknowledges("ana")).at("0:02", acknowledges("cem"))
+    story.do(assigns("ana", to="bo", role=Role.RESPONDER))
+    story.do(assigns("ana", to="dee", role=Role.SME))
+    story.at("0:10", resolves("ana")).at("0:12", reopens("zoe"))
+    assert story.rounds()[1:] == ["0:12:00 reopened ana, cem, bo"]
+    story.at("0:13", acknowledges("ana"), resolves("ana")).at("0:14", reopens("zoe"))
+    assert story.rounds()[2:] == ["0:14:00 reopened ana, bo"]
 
 
 def test_reopening_pages_the_ladders_first_step_in_the_same_round(policy):
