@@ -7,6 +7,7 @@ import fcntl
 import importlib
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -76,6 +77,20 @@ class OwnPostgres:
     def start(self) -> None:
         """Bring it back, at the same address."""
         self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Let it hang: connections stay, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, children)):
+            os.kill(process, number)
 
     def remove(self) -> None:
         """Stop it and delete the data."""

@@ -79,9 +79,9 @@ class Engine:
         """Finish what is being sent, for ten seconds at most; nothing else is held, so no lease is left behind."""
         self._stopping.set()
         self._app.bell.ring()
-        for thread in self._threads:
-            thread.join()
         deadline = time.monotonic() + STOP_WITHIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         for semaphore in self._free.values():
             for _ in range(WORKERS):
                 semaphore.acquire(timeout=max(0.0, deadline - time.monotonic()))
@@ -133,8 +133,9 @@ class Engine:
 
     def _forget(self) -> None:
         if time.monotonic() >= self._forget_at:
-            self._forget_at = time.monotonic() + FORGET_EVERY_S
-            timekeeping.forget(self._app)
+            forgotten = timekeeping.forget(self._app)
+            if forgotten < timekeeping.FORGET_AT_ONCE:
+                self._forget_at = time.monotonic() + FORGET_EVERY_S
 
     def _until(self, wait: timedelta | None) -> float:
         return POLL_S if wait is None else min(POLL_S, max(0.0, wait.total_seconds()))

@@ -18,6 +18,7 @@ from tocsin.domain.errors import ProceduresError, UnavailableError
 from tocsin.domain.events import SYSTEM
 
 LOOK_EVERY_S = 1.0
+STOP_WITHIN_S = 10.0
 _SEEN = "watched-procedures"
 log = logging.getLogger("tocsin.procedures")
 
@@ -45,7 +46,7 @@ class Watcher:
     def stop(self) -> None:
         """Look no more."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(STOP_WITHIN_S)
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_S):

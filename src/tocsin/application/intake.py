@@ -17,10 +17,15 @@ from tocsin.application.app import Application
 from tocsin.application.ingest import Delivery, ingest, refuse
 from tocsin.application.records import Integration
 from tocsin.domain.alerts import Signal
-from tocsin.domain.errors import UnavailableError
+from tocsin.domain.errors import HeldError, UnavailableError
 
 BATCH_SIGNALS = 4000
 KEYS_KEPT_S = 2.0
+ANSWER_WITHIN_S = 8.0
+"""A sender gets its 503 before it stops listening: Prometheus waits ten seconds."""
+KNOWN_WITHIN_S = 1.0
+"""How long a sender whose key is known waits for news about keys."""
+STOP_WITHIN_S = 10.0
 log = logging.getLogger("tocsin.intake")
 
 
@@ -44,6 +49,7 @@ class Intake:
         self._thread = threading.Thread(target=self._run, name="tocsin-intake", daemon=True)
         self._keys: dict[str, Integration] = {}
         self._keys_at: float | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._closing = False
         self._gate = threading.Lock()
         self.accepted = 0
@@ -57,7 +63,9 @@ class Intake:
         with self._gate:
             self._closing = True
             self._queue.put(None)
-        self._thread.join()
+        self._thread.join(STOP_WITHIN_S)
+        if self._thread.is_alive():
+            log.error("The database does not answer; what still waited was not stored, and its senders try again.")
 
     @property
     def closing(self) -> bool:
@@ -74,15 +82,32 @@ class Intake:
         fresh = self._keys_at is not None and loop.time() - self._keys_at < KEYS_KEPT_S
         if fresh and key in self._keys:
             return self._keys[key]
+        known = self._keys.get(key)
         try:
-            found = await loop.run_in_executor(None, self._app.database.read, lambda tx: tx.accounts.integrations())
-        except UnavailableError:
-            if key in self._keys:
-                return self._keys[key]
-            raise
+            async with asyncio.timeout(ANSWER_WITHIN_S if known is None else KNOWN_WITHIN_S):
+                if not await self._look(loop) and key not in self._keys:
+                    await self._look(loop)  # what was under way already may not have seen a key made just now
+        except (TimeoutError, UnavailableError) as error:
+            if known is not None:
+                return known
+            raise _unanswered(error) from error
+        return self._keys.get(key)
+
+    async def _look(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Read the keys anew, one look at a time whoever waits for it; whether this call began it."""
+        looking = self._looking
+        begins = looking is None or looking.done() or looking.get_loop() is not loop
+        if begins:
+            looking = self._looking = loop.create_task(self._read_keys(loop))
+            looking.add_done_callback(_heard)
+        assert looking is not None, "one is under way"
+        await asyncio.shield(looking)
+        return begins
+
+    async def _read_keys(self, loop: asyncio.AbstractEventLoop) -> None:
+        found = await loop.run_in_executor(None, self._app.database.read, lambda tx: tx.accounts.integrations())
         self._keys = {item.key: item for item in found if item.revoked_at is None}
         self._keys_at = loop.time()
-        return self._keys.get(key)
 
     async def submit(self, integration: Integration, signals: Sequence[Signal]) -> None:
         """Store a delivery; returns once it is on disk.
@@ -96,7 +121,11 @@ class Intake:
             if self._closing:
                 raise UnavailableError("Tocsin is shutting down; nothing was stored, send it again.")
             self._queue.put(_Waiting(Delivery(integration, signals), loop, done))
-        await done
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await done
+        except TimeoutError as error:
+            raise _unanswered(error) from error
 
     async def refuse(self, integration: Integration, detail: str, body: bytes) -> None:
         """Tell the people on call that a sender's payload was refused."""
@@ -124,20 +153,31 @@ class Intake:
                 break
 
     def _store(self, batch: list[_Waiting]) -> None:
-        """Commit and answer. Whatever goes wrong here is ours to mend, so it is a 503: senders drop what gets a 4xx."""
+        """Commit and answer. Whatever goes wrong here is ours to mend, so it is a 503: senders drop what gets a 4xx.
+
+        What is in the way of one delivery need not be in the way of others. Nobody waits any more for those whose
+        senders were told to try again.
+        """
+        batch = [one for one in batch if not one.done.done()]
+        if not batch:
+            return
+        alone = len(batch) == 1
         try:
             self._commit(batch)
         except UnavailableError as error:
-            _answer(batch, error)
+            if alone or not isinstance(error, HeldError):
+                _answer(batch, error)
+                return
         except Exception as error:
-            if len(batch) == 1:
-                log.exception("A delivery of %s could not be stored.", batch[0].delivery.integration.name)
+            log.exception("Deliveries, first one of %s, could not be stored.", batch[0].delivery.integration.name)
+            if alone:
                 _answer(batch, UnavailableError(f"It could not be stored ({error}); nothing of it was, send it again."))
                 return
-            for one in batch:
-                self._store([one])
         else:
             _answer(batch, None)
+            return
+        for one in batch:
+            self._store([one])
 
     def _commit(self, batch: list[_Waiting]) -> None:
         app = self._app
@@ -146,6 +186,18 @@ class Intake:
         self.accepted += sum(len(one.delivery.signals) for one in batch)
         if changed:
             app.bell.ring()
+
+
+def _unanswered(error: Exception) -> UnavailableError:
+    if isinstance(error, UnavailableError):
+        return error
+    return UnavailableError("The database does not answer in time. Nothing is promised to be stored; send it again.")
+
+
+def _heard(looking: asyncio.Task[None]) -> None:
+    """Whoever waited for the keys may have gone meanwhile: what came of it is heard by nobody else."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 def _answer(batch: list[_Waiting], problem: UnavailableError | None) -> None:

@@ -98,8 +98,8 @@ class Alerts(Protocol):
         """Close the occurrences of an ended incident; those still firing only when `firing_too`."""
         ...
 
-    def forget_payloads(self, before: datetime) -> int:
-        """Drop what senders said in occurrences that ended and were last seen before; how many."""
+    def forget_payloads(self, before: datetime, limit: int) -> int:
+        """Drop what senders said in occurrences that ended and were last seen before; how many, `limit` at the most."""
         ...
 
     def page_of(self, incident_id: str, after_id: int, limit: int) -> list[dict[str, Any]]:

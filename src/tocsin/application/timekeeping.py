@@ -24,6 +24,7 @@ from tocsin.domain.people import Person
 from tocsin.domain.react import Topic
 
 BATCH = 200
+FORGET_AT_ONCE = 2000
 PAYLOADS_KEPT = timedelta(days=90)
 RETRY_TICK = timedelta(minutes=1)
 REMIND_HOLDER = timedelta(hours=1)
@@ -178,9 +179,13 @@ def _put_on_chain(app: Application, transaction: Transaction, incident_id: str, 
 
 
 def forget(app: Application) -> int:
-    """Drop the payloads of alerts that ended long ago; incidents and their events are kept for ever."""
+    """Drop the payloads of alerts that ended long ago; incidents and their events are kept for ever.
+
+    Returns:
+        How many; when as many as `FORGET_AT_ONCE`, there may be more.
+    """
     before = app.database.now() - PAYLOADS_KEPT
-    return app.database.transact(lambda tx: tx.alerts.forget_payloads(before))
+    return app.database.transact(lambda tx: tx.alerts.forget_payloads(before, FORGET_AT_ONCE))
 
 
 def next_tick(app: Application) -> timedelta | None:

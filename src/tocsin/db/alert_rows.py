@@ -105,11 +105,11 @@ class AlertRows:
         which = "" if firing_too else " AND firing = 0"
         self._sql.run(f"UPDATE alerts SET is_open = 0 WHERE incident_id = ? AND is_open = 1{which}", (incident_id,))
 
-    def forget_payloads(self, before: datetime) -> int:
+    def forget_payloads(self, before: datetime, limit: int) -> int:
         return self._sql.run(
-            "UPDATE alerts SET first_payload = ?, payload = NULL WHERE is_open = 0 AND last_seen_at < ? "
-            "AND first_payload <> ?",
-            (_FORGOTTEN, micros(before), _FORGOTTEN),
+            "UPDATE alerts SET first_payload = ?, payload = NULL WHERE id IN (SELECT id FROM alerts "
+            "WHERE is_open = 0 AND last_seen_at < ? AND first_payload <> ? LIMIT ?)",
+            (_FORGOTTEN, micros(before), _FORGOTTEN, limit),
         )
 
     def page_of(self, incident_id: str, after_id: int, limit: int) -> list[dict[str, Any]]:

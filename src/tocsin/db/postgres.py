@@ -1,7 +1,8 @@
 """PostgreSQL: many nodes, row locks; nobody is notified of work, every node looks (docs/adr/0006-look-every-second.md).
 
 Work that another node came in the way of is run again: serialization failures (40001), deadlocks (40P01), a row under
-the same key (23505). A lost connection becomes `UnavailableError`.
+the same key (23505). A lost connection becomes `UnavailableError`, a row that another holds for long `HeldError`:
+nobody waits for ever, neither for a peer that was frozen in the middle of a transaction nor for a server that was.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,9 +21,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tocsin.application.ports import Transaction
 from tocsin.db import schema
+from tocsin.db.overdue import Overdue
 from tocsin.db.sql import LostRaceError, Row, percent
 from tocsin.db.transaction import SqlTransaction
-from tocsin.domain.errors import InvalidError, UnavailableError
+from tocsin.domain.errors import HeldError, InvalidError, UnavailableError
 
 T = TypeVar("T")
 _TRIES = 25
@@ -33,7 +35,21 @@ _WAIT_WHILE_GONE_S = 0.5
 """Once it is known to be gone, a sender gets its 503 well before it stops listening."""
 _CLOCK_EVERY_S = 10.0
 _CLOCK_AGAIN_S = 1.0
-_OUT_OF_REACH = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+_LONGEST_S = 8.0
+"""For a whole transaction; then its connection is cut, so that a sender has its 503 within ten seconds."""
+_SESSION = "SET lock_timeout = 2000; SET statement_timeout = 6000; SET idle_in_transaction_session_timeout = 10000"
+"""Milliseconds: for a row somebody else holds, for one statement, until the server lets go of a frozen node's rows."""
+_HELD_S = 10.0
+_WAIT_WHILE_HELD = "SET LOCAL lock_timeout = 100"
+"""Once a row is known to be held, nobody waits long for it, lest what needs other rows wait too."""
+_NETWORK = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 8000,
+}
+_OUT_OF_REACH = (psycopg.OperationalError, psycopg.InterfaceError, pg.IdleInTransactionSessionTimeout, PoolTimeout)
 _QUICKER = (LostRaceError, pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
 
 
@@ -76,6 +92,11 @@ def _unfit(error: psycopg.DataError) -> InvalidError:
     )
 
 
+def _configure(connection: psycopg.Connection) -> None:
+    connection.execute(_SESSION)
+    connection.commit()
+
+
 class PostgresDatabase:
     """`application.ports.Database` on PostgreSQL.
 
@@ -88,9 +109,18 @@ class PostgresDatabase:
         self._url = url
         self._steady = steady
         self._pool = ConnectionPool(
-            url, min_size=1, max_size=16, timeout=_WAIT_S, open=True, kwargs={"connect_timeout": 3}, reconnect_timeout=3
+            url,
+            min_size=1,
+            max_size=16,
+            timeout=_WAIT_S,
+            open=True,
+            kwargs=_NETWORK,
+            configure=_configure,
+            reconnect_timeout=3,
         )
+        self._overdue = Overdue(_LONGEST_S)
         self._gone = False
+        self._held_until = 0.0
         self._mine = threading.local()
         self._looked: tuple[float, datetime] | None = None
         self._look_at = 0.0
@@ -102,7 +132,15 @@ class PostgresDatabase:
         for tries in range(_TRIES):
             try:
                 with self._connected() as connection:
+                    if self._steady() < self._held_until:
+                        connection.execute(_WAIT_WHILE_HELD)
                     return work(SqlTransaction(PostgresConnection(connection)))
+            except pg.LockNotAvailable as error:
+                self._held_until = self._steady() + _HELD_S
+                raise HeldError(
+                    "Another session of PostgreSQL holds rows this needs and does not let go of them. "
+                    "Nothing was changed; trying again is right."
+                ) from error
             except _QUICKER:
                 # Those who met once shall not meet again: each waits a different while.
                 time.sleep(random.uniform(0, min(_PAUSE_S * tries, _LONGEST_PAUSE_S)))  # noqa: S311 - no secret
@@ -126,17 +164,19 @@ class PostgresDatabase:
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:
         """A connection for one transaction, known to this thread, so that nobody waits for a second one meanwhile."""
-        with self._pool.connection(_WAIT_WHILE_GONE_S if self._gone else _WAIT_S) as connection:
-            self._gone = False
+        connection = self._pool.getconn(_WAIT_WHILE_GONE_S if self._gone else _WAIT_S)
+        try:
             self._mine.connection = connection
-            try:
+            with self._overdue.watching(connection), connection:
                 yield connection
-            except psycopg.OperationalError:
-                if connection.broken:  # the server went away under all of them
-                    self._pool.drain()
-                raise
-            finally:
-                self._mine.connection = None
+            self._gone = False
+        except psycopg.OperationalError:
+            if connection.broken:  # the server went away under all of them
+                self._pool.drain()
+            raise
+        finally:
+            self._mine.connection = None
+            self._pool.putconn(connection)
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         self._gone = True
@@ -161,8 +201,13 @@ class PostgresDatabase:
     def _look(self) -> tuple[float, datetime]:
         """Our steady clock and the server's, at one moment; by this thread's own connection when it has one."""
         mine = self._busy()
-        with nullcontext(mine) if mine is not None else self._pool.connection() as connection:
-            row = connection.execute("SELECT clock_timestamp()").fetchone()
+        if mine is None:
+            with self._connected() as connection:
+                return self._told(connection)
+        return self._told(mine)
+
+    def _told(self, connection: psycopg.Connection) -> tuple[float, datetime]:
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
         assert row is not None, "SELECT without FROM gives a row"
         return self._steady(), row[0].astimezone(UTC)
 
@@ -201,7 +246,7 @@ class PostgresDatabase:
     def version(self) -> str:
         """The schema the database has; empty for a new one."""
         try:
-            with self._pool.connection() as connection:
+            with self._connected() as connection:
                 row = connection.execute(percent(schema.VERSION_QUERY)).fetchone()
         except pg.UndefinedTable:
             return ""
@@ -212,3 +257,4 @@ class PostgresDatabase:
     def close(self) -> None:
         """Let go of connections."""
         self._pool.close()
+        self._overdue.end()

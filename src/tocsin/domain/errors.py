@@ -46,6 +46,10 @@ class UnavailableError(TocsinError):
     """The database or another part is out of reach; trying again is right (HTTP 503, exit 4)."""
 
 
+class HeldError(UnavailableError):
+    """Somebody else holds what this needs and does not let go of it; what needs something else can go on."""
+
+
 class ProceduresError(TocsinError):
     """A procedures directory is not valid (exit 2).
 
