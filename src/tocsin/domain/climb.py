@@ -33,8 +33,12 @@ def resume(incident: Incident, command: Command, otherwise: Call) -> list[ev.Eve
 
 def last_step(incident: Incident, policy: Policy, cause: ev.Cause) -> Call:
     """The step the first ladder stands on, again; its first step when none was taken."""
-    step = first_ladder(incident, policy).step(max(0, incident.rung - 1))
-    return _call(cause, step)
+    return _call(cause, _standing(incident, policy))
+
+
+def level_alone(incident: Incident, policy: Policy, cause: ev.Cause, level: int) -> Call:
+    """One level beside the ladder, by the channels of the step the ladder stands on: what is only mailed stays so."""
+    return Call(cause, levels=(level,), channels=_standing(incident, policy).channels)
 
 
 def next_step(incident: Incident, policy: Policy, cause: ev.Cause) -> Call:
@@ -44,10 +48,13 @@ def next_step(incident: Incident, policy: Policy, cause: ev.Cause) -> Call:
     """
     ladder = first_ladder(incident, policy)
     if ladder.step_at(incident.rung) is None:
-        above = min(incident.level + 1, max(policy.levels))
-        return Call(cause, levels=(above,))
+        return level_alone(incident, policy, cause, min(incident.level + 1, max(policy.levels)))
     taken = incident.rung + 1 if incident.rung < len(ladder.rungs) else incident.rung
     return _call(cause, ladder.step(incident.rung), taken)
+
+
+def _standing(incident: Incident, policy: Policy) -> Rung:
+    return first_ladder(incident, policy).step(max(0, incident.rung - 1))
 
 
 def _call(cause: ev.Cause, step: Rung, taken: int | None = None) -> Call:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tocsin.domain import commands as cmd
 from tocsin.domain import events as ev
-from tocsin.domain.climb import last_step, next_step, resume, tick
+from tocsin.domain.climb import last_step, level_alone, next_step, resume, tick
 from tocsin.domain.ending import close, not_over, reopen, resolve
 from tocsin.domain.errors import InvalidError, NotAllowedNowError
 from tocsin.domain.escalation import first_ladder, resolution_ladder
@@ -309,7 +309,7 @@ def _next_above(incident: Incident, command: cmd.Command, cause: ev.Cause, level
     """
     first = level + 1 if level else incident.level or command.policy.default_level
     for above in range(first, max(command.policy.levels) + 1):
-        opened = open_round(incident, command, Call(cause, levels=(above,)))
+        opened = open_round(incident, command, level_alone(incident, command.policy, cause, above))
         if any(target.person not in woken for target in opened.targets):
             return (opened,)
     return ()

@@ -14,6 +14,7 @@ from tests.unit.domain.virtual_time import (
     clears,
     escalates,
     fires,
+    gives_up,
     reopens,
     resolves,
     sets,
@@ -109,10 +110,6 @@ def test_more_clears_than_alerts_are_all_clear():
 
 
 # Levels at which nobody can be reached.
-
-
-def gives_up(level: int, number: int = 1):
-    return lambda it: cmd.GiveUpLevel(**it.facts(MONITOR), round=number, level=level)
 
 
 def test_the_level_above_one_that_cannot_be_reached_is_paged_at_once():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.domain.promised import ANA, BO, CEM, DEE, PEOPLE
-from tests.unit.domain.virtual_time import Story, acknowledges, declines, escalates
+from tests.unit.domain.virtual_time import Story, acknowledges, declines, escalates, gives_up
 from tocsin.domain.events import Declined
 from tocsin.domain.people import Roster
 from tocsin.domain.severity import Severity
@@ -115,3 +115,21 @@ def test_new_rounds_after_a_shift_change_go_to_whoever_comes_in(policy):
     story.roster = Roster(levels={1: (BO,), 2: (CEM,), 3: (DEE,), 4: (ANA,)}, people=PEOPLE)
     story.at("0:15")
     assert [target.person for target in story.events[-1].targets] == ["cem"]
+
+
+@pytest.mark.parametrize(
+    ("then", "cause"),
+    [(gives_up(1), "unreachable"), (declines("ana"), "declined"), (escalates("bo", 2), "escalated")],
+)
+def test_what_is_only_mailed_is_only_mailed_to_the_level_above_too(policy, then, cause):
+    """LOW wakes nobody at night because somebody else's mail bounced; a person who escalates means to."""
+    story = Story(LOW, policy=policy).at("19:00", then)
+    [target] = story.events[-1].targets
+    assert story.rounds()[1:] == [f"19:00:00 {cause} L2"]
+    assert ([way.channel for way in target.ways] == ["email"]) is (cause != "escalated")
+
+
+def test_help_that_is_declined_in_what_is_only_mailed_is_looked_for_by_mail(policy):
+    story = Story(LOW, policy=policy).at("0:01", acknowledges("ana"), escalates("ana", 2), declines("bo"))
+    assert story.rounds()[1:] == ["0:01:00 declined L3"]
+    assert [way.channel for way in story.events[-1].targets[0].ways] == ["email"]

@@ -165,6 +165,11 @@ def escalates(who: str, level: int | None = None) -> Ask:
     return asks(cmd.Escalate, who, level=level, why="beyond me")
 
 
+def gives_up(level: int, number: int = 1) -> Ask:
+    """Every send of that round to that level has failed."""
+    return lambda story: cmd.GiveUpLevel(**story.facts(MONITOR), round=number, level=level)
+
+
 def note(who: str) -> Ask:
     return asks(cmd.Note, who, text="still looking")
 
