@@ -81,7 +81,7 @@ class PersonRules(Strict):
             if rule.channel not in has:
                 raise wrong(_no_contact(rule.channel, has), "rules", position, "channel")
             if rule.channel in {before.channel for before in (self.rules or ())[:position]}:
-                told = f"{rule.channel!r} has a rule already, and a round uses a channel once; the ladder's repeats page again"
+                told = f"{rule.channel!r} has a rule already, and a round uses a channel once; keep one of the two"
                 raise wrong(told, "rules", position, "channel")
         if self.quiet is not None and self.quiet not in has:
             raise wrong(_no_contact(self.quiet, has), "quiet")
