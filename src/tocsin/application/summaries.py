@@ -104,6 +104,7 @@ def _cleared(data: Data, who: str, _names: Names) -> str:
 _SENTENCES: Mapping[str, Callable[[Data, str, Names], str]] = {
     "declared": lambda data, who, _names: f"{who} declared {data['severity']} on {data['service']}: {data['title']}",
     "alerts_attached": _attached,
+    "joining_posted": lambda _data, _who, _names: "Whoever has it is told of the alerts that joined meanwhile.",
     "alerts_cleared": _cleared,
     "resumed": lambda _data, _who, _names: "It fires again: the ladder goes on where it was held.",
     "flapping_marked": lambda data, _who, _names: f"Flapping: {data['flaps']} re-fires; they open no more rounds.",

@@ -92,10 +92,15 @@ def _offer(incident: Incident, command: Command) -> list[ev.Event]:
     return [open_round(incident, command, Call(ev.Cause.OFFER_EXPIRED, people=people))]
 
 
+def _post_joined(_incident: Incident, command: Command) -> list[ev.Event]:
+    return [ev.JoiningPosted(at=command.at, actor=ev.SYSTEM)]
+
+
 _ACTIONS = {
     Owed.VOID: _void,
     Owed.STALE: _stale,
     Owed.LADDER: _climb,
     Owed.RESOLUTION: _resolution,
     Owed.OFFER: _offer,
+    Owed.POST_JOINED: _post_joined,
 }

@@ -22,6 +22,7 @@ class Owed(IntEnum):
     LADDER = 3
     RESOLUTION = 4
     OFFER = 5
+    POST_JOINED = 6
 
 
 def together(steps: Sequence[Rung]) -> Rung:
@@ -111,16 +112,8 @@ def owed(incident: Incident, policy: Policy) -> Iterator[tuple[datetime, Owed]]:
     """Everything time will make due if nothing else happens: instant and kind, unordered."""
     if not incident.is_open:
         return
-    timings = policy.timings[incident.severity]
     if incident.is_acknowledged:
-        if incident.stale_at is not None:
-            yield incident.stale_at + timings.void_after, Owed.VOID
-        elif timings.stale_after is not None:
-            yield incident.last_human_at + timings.stale_after, Owed.STALE
-        step = next_resolution_step(incident, policy)
-        resolution_at = resolution_ladder(incident, policy).step_at(step)
-        if resolution_at is not None:
-            yield resolution_at, Owed.RESOLUTION
+        yield from _owed_once_acknowledged(incident, policy)
     elif incident.held_at is None:
         climb_at = first_ladder(incident, policy).step_at(incident.rung)
         if climb_at is not None:
@@ -128,6 +121,20 @@ def owed(incident: Incident, policy: Policy) -> Iterator[tuple[datetime, Owed]]:
     for offer in incident.offers:
         if not offer.expired:
             yield offer.at + policy.offer_within, Owed.OFFER
+
+
+def _owed_once_acknowledged(incident: Incident, policy: Policy) -> Iterator[tuple[datetime, Owed]]:
+    timings = policy.timings[incident.severity]
+    if incident.stale_at is not None:
+        yield incident.stale_at + timings.void_after, Owed.VOID
+    elif timings.stale_after is not None:
+        yield incident.last_human_at + timings.stale_after, Owed.STALE
+    step = next_resolution_step(incident, policy)
+    resolution_at = resolution_ladder(incident, policy).step_at(step)
+    if resolution_at is not None:
+        yield resolution_at, Owed.RESOLUTION
+    if incident.post_owed_at is not None:
+        yield incident.post_owed_at, Owed.POST_JOINED
 
 
 def due(incident: Incident, policy: Policy, at: datetime) -> tuple[Owed, ...]:

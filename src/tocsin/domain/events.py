@@ -118,6 +118,11 @@ class AlertsAttached(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoiningPosted(Event):
+    """Whoever has it was told of the alerts that joined within a minute of the last such post."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsCleared(Event):
     """Senders said that alerts are over. `held` says that the first ladder now waits for them to fire again."""
 

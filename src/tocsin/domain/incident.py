@@ -11,13 +11,10 @@ from tocsin.domain import events as ev
 from tocsin.domain.lifecycle import STATUS, Phase, Status
 from tocsin.domain.people import Role
 from tocsin.domain.severity import Severity
-from tocsin.domain.unanswered import Offer, OpenRound
+from tocsin.domain.unanswered import POST_EVERY, Offer, OpenRound
 
 FOLD_VERSION = 1
 """Raised whenever `evolve` starts to compute something else from the same events; stored states then refold."""
-
-POST_EVERY = timedelta(minutes=1)
-"""Whoever has the incident hears of joining alerts at most this often."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,7 @@ class Incident:
         acknowledged_by: who has it; empty when nobody does.
         answered_by: everyone who acknowledged since the anchor, in order.
         acknowledged_at: since when somebody has it; a hand-over does not change it.
+        post_owed_at: when whoever has it is to hear of alerts that joined soon after a post; None when of none.
         held_at: since when the first ladder waits because every alert has cleared.
         unreachable: pairs of round and level given up on.
         told: everyone who was paged or posted, in order.
@@ -85,6 +83,7 @@ class Incident:
     refires: tuple[datetime, ...] = ()
     flapping: bool = False
     alerts_posted_at: datetime | None = None
+    post_owed_at: datetime | None = None
     roles: tuple[tuple[Role, str], ...] = ()
     acting: bool = False
     offers: tuple[Offer, ...] = ()
@@ -208,15 +207,20 @@ def _attached(incident: Incident, event: ev.AlertsAttached) -> Incident:
     if incident.firing == 0 and incident.alerts > 0:
         refires = (*refires, event.at)
     last = incident.alerts_posted_at
-    listens = incident.is_open and incident.is_acknowledged and not incident.flapping
-    owed = listens and (last is None or event.at - last >= POST_EVERY)
+    post_at = event.at if last is None else max(event.at, last + POST_EVERY)
+    listens = incident.is_open and incident.is_acknowledged
     return _with(
         incident,
         firing=incident.firing + event.new + event.refired,
         alerts=incident.alerts + event.new,
         refires=refires,
-        alerts_posted_at=event.at if owed else last,
+        alerts_posted_at=post_at if listens and post_at == event.at else last,
+        post_owed_at=post_at if listens and post_at > event.at else None,
     )
+
+
+def _joining_posted(incident: Incident, event: ev.JoiningPosted) -> Incident:
+    return _with(incident, alerts_posted_at=event.at, post_owed_at=None)
 
 
 def _cleared(incident: Incident, event: ev.AlertsCleared) -> Incident:
@@ -270,7 +274,14 @@ def _acknowledged(incident: Incident, event: ev.Acknowledged) -> Incident:
 
 
 def _unacknowledged(incident: Incident) -> Incident:
-    return replace(incident, acknowledged_by="", acknowledged_at=None, stale_at=None, episode=incident.round + 1)
+    return replace(
+        incident,
+        acknowledged_by="",
+        acknowledged_at=None,
+        stale_at=None,
+        post_owed_at=None,
+        episode=incident.round + 1,
+    )
 
 
 def _voided(incident: Incident, _event: ev.AcknowledgementVoided) -> Incident:
@@ -364,6 +375,7 @@ def _reopened(incident: Incident, event: ev.Reopened) -> Incident:
 
 _FOLDS: dict[type[ev.Event], Callable[[Incident, Any], Incident]] = {
     ev.AlertsAttached: _attached,
+    ev.JoiningPosted: _joining_posted,
     ev.AlertsCleared: _cleared,
     ev.Resumed: _resumed,
     ev.FlappingMarked: _flapping,

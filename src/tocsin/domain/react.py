@@ -95,7 +95,7 @@ def _sends(before: Incident, after: Incident, event: ev.Event) -> tuple[Effect, 
             answers = (AnswerPages(event.rounds, event.person),) if event.rounds else ()
             others = (told for told in after.told if event.taken and told != event.person)
             return (*answers, *_tell(Topic.TAKEN, others, after))
-        case ev.AlertsAttached() if after.alerts_posted_at != before.alerts_posted_at:
+        case ev.AlertsAttached() | ev.JoiningPosted() if after.alerts_posted_at != before.alerts_posted_at:
             return _tell(Topic.JOINED, (after.acknowledged_by,), after)
         case ev.Declined() if after.open_rounds:
             return (StopPages(after.open_rounds, event.person),)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tocsin.domain.events import Cause
 from tocsin.domain.people import Role
+
+POST_EVERY = timedelta(minutes=1)
+"""Whoever has the incident hears of joining alerts at most this often."""
 
 
 @dataclass(frozen=True, slots=True)

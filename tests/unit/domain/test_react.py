@@ -96,24 +96,48 @@ def test_a_hold_stops_the_open_rounds():
     assert effects(Story(CRITICAL), clears()) == []
 
 
+def looks(story: Story):
+    """The clock looks."""
+    return cmd.Tick(at=story.now, policy=story.policy, roster=story.roster)
+
+
 def test_alerts_that_join_what_somebody_has_are_posted_to_them_at_most_once_a_minute():
+    """What joined within the minute is owed at its end, once; then nothing is, until more join."""
     story = Story(HIGH).at("0:01", acknowledges("ana"))
     assert effects(story, fires()) == told(Topic.JOINED, "ana", number=1)
     assert effects(story, fires(), refires()) == []
-    assert effects(story.at("0:01:59"), fires()) == []
-    assert effects(story.at("0:02"), fires()) == told(Topic.JOINED, "ana", number=1)
+    assert effects(story.at("0:01:59"), fires(), looks) == []
+    story.now = story.start + minutes(2)
+    assert effects(story, looks) == told(Topic.JOINED, "ana", number=1)
+    assert effects(story.at("0:02:59"), looks) == []
+    assert effects(story.at("0:03"), fires()) == told(Topic.JOINED, "ana", number=1)
+
+
+def test_a_post_that_is_owed_when_the_incident_is_handed_over_goes_to_the_taker():
+    story = Story(HIGH).at("0:01", acknowledges("ana"), assigns("ana", to="ana"), fires(), fires())
+    story.do(assigns("ana", to="bo"))
+    story.do(accepts("bo"))
+    story.now = story.start + minutes(2)
+    assert effects(story, looks) == told(Topic.JOINED, "bo", number=2)
+
+
+def test_a_post_that_is_owed_when_nobody_has_it_any_more_is_not_sent_to_the_next():
+    story = Story(HIGH).at("0:01", acknowledges("ana"), fires(), fires(), declines("ana"))
+    story.do(acknowledges("bo"))
+    story.now = story.start + minutes(2)
+    assert effects(story, looks) == []
 
 
 def test_alerts_that_join_what_nobody_has_oblige_nothing():
     assert effects(Story(HIGH), fires(3)) == []
 
 
-def test_a_flapping_incident_posts_no_joining_alerts():
+def test_whoever_has_a_flapping_incident_hears_of_joining_alerts_too():
     story = Story(HIGH).at("0:01", acknowledges("ana"))
     for minute in range(2, 8, 2):
         story.at(f"0:0{minute}", clears()).at(f"0:0{minute + 1}", refires())
     assert story.incident.flapping
-    assert effects(story.at("0:20"), fires()) == []
+    assert effects(story.at("0:10"), fires()) == told(Topic.JOINED, "ana", number=1)
 
 
 def test_declining_stops_what_is_still_to_be_sent_to_that_person():
