@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_the_waits_between_tries_grow(world):
     world.begin(Severity.MEDIUM)
     world.pass_time(50)
     mine = sorted(world.pages(), key=lambda page: page.attempt)
-    gaps = [later.send_at - earlier.sent_at for earlier, later in zip(mine, mine[1:], strict=False)]
+    gaps = [later.send_at - earlier.sent_at for earlier, later in pairwise(mine)]
     assert gaps == [*delivery.RETRIES, delivery.KEEP_TRYING]
     assert [page.state for page in mine] == [PageState.FAILED] * 12 + [PageState.EXHAUSTED, PageState.PLANNED]
 
@@ -118,7 +119,7 @@ def test_an_unanswered_page_is_never_given_up_for_good(world):
     world.begin(Severity.LOW)
     world.pass_time(24 * 60 * 2)
     sent = sorted(page.sent_at for page in world.pages() if page.sent_at)
-    gaps = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(sent)]
     assert (gaps[0], gaps[-1]) == (delivery.KEEP_TRYING, delivery.KEEP_TRYING_AFTER_A_DAY)
     world.email.down = None
     world.pass_time(60)
@@ -137,7 +138,7 @@ def test_an_outage_of_hours_ends_in_one_mail_and_not_in_one_for_each_round(world
 
 
 def test_who_is_alone_is_not_paged_anew_because_they_cannot_be_reached(world):
-    """With nobody above, giving up would fall through to the same person, again and again for as long as mail is down."""
+    """With nobody above, giving up would fall through to the same person, for as long as mail is down."""
     alone(world)
     world.email.down = BUSY
     world.begin(Severity.MEDIUM)

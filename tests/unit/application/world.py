@@ -218,8 +218,7 @@ class World:
         """Claim and deliver everything that is due on every channel."""
         node, outcomes = app or self.app, []
         for name in self.channels:
-            for page in delivery.claim(node, name, 1000):
-                outcomes.append(delivery.deliver(node, self.channels, page))
+            outcomes += [delivery.deliver(node, self.channels, page) for page in delivery.claim(node, name, 1000)]
         return outcomes
 
     def pass_time(self, minutes: float) -> None:
