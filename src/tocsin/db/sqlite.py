@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,6 +63,9 @@ class SqliteDatabase:
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
+        if self._path != ":memory:":
+            with suppress(OSError):  # SQLite then says better what is wrong; its log and index get the file's own mode
+                Path(self._path).touch(mode=0o600)
         self._writer_connection = self._connect()
         self._file = self._identity()
         self._writer = threading.Thread(target=self._write, name="tocsin-writer", daemon=True)
