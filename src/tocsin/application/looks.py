@@ -121,6 +121,7 @@ def _verified(transaction: Transaction, incident_id: str, expected: str) -> Show
     entries = transaction.incidents.timeline(incident_id, 0, _ALL)
     head = transaction.incidents.head(incident_id)
     faults = verify(entries, head, incident_id)
+    expected = expected.strip().lower()
     if expected and expected not in {entry.hash.hex() for entry in entries}:
         faults.append(f"the head {expected[:16]}… kept elsewhere is not in this chain: it was cut or rewritten")
     return {"verified": not faults, "faults": faults, "head": head[1].hex(), "links": len(entries)}
