@@ -48,12 +48,26 @@ class Watcher:
         self._stopping.set()
         self._thread.join(STOP_WITHIN_S)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it looks."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
+        """★ The error boundary of looking: whatever somebody wrote into the directory, the next look comes."""
         while not self._stopping.wait(LOOK_EVERY_S):
             try:
                 self.look()
             except UnavailableError as error:
                 log.warning("The procedures directory could not be compared with the database: %s", error.detail)
+            except Exception as error:  # noqa: BLE001 - shown on /readyz and logged once, with its traceback
+                self._in_trouble(error)
+
+    def _in_trouble(self, error: Exception) -> None:
+        fault = f"{self._directory} could not be read as procedures: {error!r}. It is tried again."
+        if self.faults != (fault,):
+            log.error("The procedures cannot be watched.", exc_info=error)
+        self.faults = (fault,)
 
     def look(self) -> None:
         """Apply the directory if it was changed since it was last applied and is valid.
@@ -67,6 +81,8 @@ class Watcher:
         kept = json.loads(self._app.database.read(lambda tx: tx.accounts.get(_SEEN)) or b"{}")
         if appearance != kept.get("appearance"):
             self._apply(appearance, kept.get("version"))
+        else:
+            self.faults = ()
         self._judged = appearance
 
     def _appearance(self) -> str:
@@ -87,7 +103,7 @@ class Watcher:
         except ProceduresError as error:
             self.faults = error.faults
             for fault in error.faults:
-                log.error("The procedures are not valid, the last good version stays in force: %s", fault)
+                log.warning("The procedures are not valid, the last good version stays in force: %s", fault)
             return
         self.faults = ()
         if found.version != seen:
