@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,6 +31,8 @@ POLL_S = 1.0
 REPORT_EVERY_S = 1.0
 FORGET_EVERY_S = 3600.0
 STOP_WITHIN_S = 10.0
+SILENT_S = 15.0
+"""A loop comes round every second; after this long it hangs."""
 _FAULT_PAUSE_S = 1.0
 log = logging.getLogger("tocsin.engine")
 
@@ -62,25 +64,37 @@ class Engine:
         self._stopping = threading.Event()
         self._free = {name: threading.Semaphore(WORKERS) for name in channels}
         self._pools = {name: ThreadPoolExecutor(WORKERS, f"tocsin-{name}") for name in channels}
-        self._threads = [
-            threading.Thread(target=self._loop, args=("keeper", self._keep), name="tocsin-keeper", daemon=True),
-            threading.Thread(target=self._loop, args=("dispatcher", self._dispatch), name="tocsin-out", daemon=True),
-        ]
+        steps: dict[str, Callable[[], float]] = {"keeper": self._keep, "dispatcher": self._dispatch}
+        self._threads = {
+            name: threading.Thread(target=self._loop, args=(name, step), name=f"tocsin-{name}", daemon=True)
+            for name, step in steps.items()
+        }
         self._reported_at = 0.0
         self._forget_at = time.monotonic() + FORGET_EVERY_S
         self.pulse = Pulse()
 
     def start(self) -> None:
         """Begin to work."""
-        for thread in self._threads:
+        for name, thread in self._threads.items():
+            self.pulse.beats[name] = time.monotonic()
             thread.start()
+
+    def troubles(self) -> Iterator[str]:
+        """What stands in the way of its loops, and which of them has not come round for long."""
+        yield from list(self.pulse.trouble.values())
+        for name, thread in self._threads.items():
+            silent = time.monotonic() - self.pulse.beats.get(name, 0.0)
+            if not thread.is_alive():
+                yield f"The engine's {name} does not run: start the server again."
+            elif silent > SILENT_S:
+                yield f"The engine's {name} has not come round for {silent:.0f} s: what is due may not be sent."
 
     def stop(self) -> None:
         """Finish what is being sent, for ten seconds at most; nothing else is held, so no lease is left behind."""
         self._stopping.set()
         self._app.bell.ring()
         deadline = time.monotonic() + STOP_WITHIN_S
-        for thread in self._threads:
+        for thread in self._threads.values():
             thread.join(max(0.0, deadline - time.monotonic()))
         for semaphore in self._free.values():
             for _ in range(WORKERS):
@@ -147,6 +161,9 @@ class Engine:
             return self._until(wait)
         for name in self._channels:
             self._start(name)
+        for name in delivery.strange(self._app, self._channels):
+            for page in delivery.claim(self._app, name, WORKERS):
+                self._deliver(page)
         return POLL_S
 
     def _start(self, channel: str) -> None:
@@ -162,7 +179,14 @@ class Engine:
             for _ in range(free - len(pages)):
                 self._free[channel].release()
         for page in pages:
-            self._pools[channel].submit(self._deliver, page)
+            self._pools[channel].submit(self._work, page)
+
+    def _work(self, page: Page) -> None:
+        try:
+            self._deliver(page)
+        finally:
+            self._free[page.channel].release()
+            self._app.bell.ring()
 
     def _deliver(self, page: Page) -> None:
         """★ The error boundary of a send: whatever goes wrong becomes the page's result, never a dead worker."""
@@ -173,9 +197,6 @@ class Engine:
         except Exception as error:
             log.exception("Page %s could not be sent as written; it counts as failed.", page.id)
             self._failed(page, error)
-        finally:
-            self._free[page.channel].release()
-            self._app.bell.ring()
 
     def _failed(self, page: Page, error: Exception) -> None:
         try:

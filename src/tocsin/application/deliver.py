@@ -7,7 +7,7 @@ result counts only with the fence it was claimed under.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +25,9 @@ from tocsin.domain.react import SendPage, Topic
 LEASE = timedelta(seconds=10)
 SEND_DEADLINE_S = 8.0
 """Shorter than the lease: whoever still sends when its lease runs out has given up before another starts."""
+
+STRANGE_AFTER = timedelta(seconds=10)
+"""How long a page waits for a node of another release that has its channel."""
 
 RETRIES = tuple(timedelta(seconds=s) for s in (5, 10, 15, 30, 60, 120, 300, 300, 300, 300, 600, 600))
 """Waits before the second, third, … attempt of a page that failed for the moment."""
@@ -66,6 +69,15 @@ def claim(app: Application, channel: str, limit: int) -> list[Page]:
     if pages:
         app.crash("page.after_claim")
     return pages
+
+
+def strange(app: Application, known: Collection[str]) -> list[str]:
+    """Channels with pages that no node has sent in time and this one does not have, after a downgrade perhaps.
+
+    Claimed and delivered like any other, such a page fails for good, so that its person's next way is tried.
+    """
+    before = app.database.now() - STRANGE_AFTER
+    return [name for name in app.database.read(lambda tx: tx.pages.channels_waiting(before)) if name not in known]
 
 
 def deliver(app: Application, channels: Mapping[str, Channel], page: Page) -> Outcome | None:

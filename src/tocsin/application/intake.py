@@ -72,6 +72,11 @@ class Intake:
         """Whether the process is shutting down."""
         return self._closing
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether deliveries are taken in."""
+        return self._thread.is_alive()
+
     async def integration(self, key: str) -> Integration | None:
         """The integration of a key; None when there is none or it was revoked (noticed within two seconds).
 

@@ -126,6 +126,10 @@ class Pages(Protocol):
         """Take due pages of a channel, most urgent lane first; the fence of each is raised."""
         ...
 
+    def channels_waiting(self, before: datetime) -> list[str]:
+        """Names of channels with a page that was to be sent before an instant."""
+        ...
+
     def claimed(self, page: Page) -> Page | None:
         """The page as it is now if the claim still holds and nothing superseded it; else None."""
         ...

@@ -102,6 +102,10 @@ def _announce(here: Settings, node: Node, url: str, *, noted: bool, as_json: boo
 
 def _troubles(node: Node) -> Iterator[str]:
     """What `/readyz` says beside what the database shows."""
-    yield from node.engine.pulse.trouble.values()
+    yield from node.engine.troubles()
+    if not (node.intake.is_alive or node.intake.closing):
+        yield "The intake does not run, so no alert is stored: start the server again."
+    if node.watcher is not None and not node.watcher.is_alive:
+        yield "The procedures directory is not watched any more: start the server again."
     if node.watcher is not None and node.watcher.faults:
         yield f"The procedures directory is not valid, the last good version is in force: {node.watcher.faults[0]}"

@@ -117,6 +117,13 @@ class PageRows:
             claimed += [_page(row) for row in rows]
         return claimed
 
+    def channels_waiting(self, before: datetime) -> list[str]:
+        rows = self._sql.all(
+            f"SELECT DISTINCT channel FROM pages WHERE wake_at <= ? AND {_OURS} ORDER BY channel",
+            (micros(before), FOLD_VERSION),
+        )
+        return [channel for (channel,) in rows]
+
     def claimed(self, page: Page) -> Page | None:
         rows = self._sql.all(
             f"SELECT {_COLUMNS} FROM pages WHERE id = ? AND state = 'sending' AND owner = ? AND fence = ?",
