@@ -114,13 +114,7 @@ def test_a_database_that_hangs_is_unavailable_in_time_and_what_was_refused_is_no
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_key_that_is_known_is_known_while_the_database_hangs(world, intake, monkeypatch):
-    monkeypatch.setattr(module, "KEYS_KEPT_S", 0.0)
-    assert asyncio.run(intake.integration("key-prometheus")) == world.prometheus
-
-
-@pytest.mark.usefixtures("impatient")
-def test_keys_while_the_database_hangs(world, intake, monkeypatch, request):
+def test_a_key_that_is_known_stays_known_while_the_database_hangs(world, intake, monkeypatch, request):
     async def ask():
         known = await intake.integration("key-prometheus")
         monkeypatch.setattr(module, "KEYS_KEPT_S", 0.0)
@@ -134,7 +128,7 @@ def test_keys_while_the_database_hangs(world, intake, monkeypatch, request):
     assert asyncio.run(ask()) == [world.prometheus] * 4
 
 
-def test_keys_while_the_database_is_gone(world, intake, monkeypatch):
+def test_a_key_that_is_known_stays_known_while_the_database_is_gone(world, intake, monkeypatch):
     monkeypatch.setattr(module, "KEYS_KEPT_S", 0.0)
 
     def gone(_work):
@@ -219,6 +213,48 @@ def test_what_waits_is_worked_off_before_the_end_and_nothing_later(world):
     assert titles(world) == ["One", "Two"]
 
 
+def test_an_end_that_comes_while_work_is_under_way_finishes_that_work(world):
+    """The end is found in the queue behind what waited with it."""
+    intake = Intake(world.app)
+
+    async def work():
+        waiting = asyncio.ensure_future(intake.submit(world.prometheus, [signal("One")]))
+        await asyncio.sleep(0)
+        intake._queue.put(None)
+        assert not intake.is_alive
+        intake.start()
+        return await waiting
+
+    assert asyncio.run(work()) is None
+    intake._thread.join(30)
+    assert not intake.is_alive
+
+
+def test_whoever_was_told_to_try_again_is_not_stored(world, monkeypatch):
+    monkeypatch.setattr(module, "ANSWER_WITHIN_S", 0.01)
+    intake = Intake(world.app)
+
+    async def work():
+        with pytest.raises(UnavailableError, match="in time"):
+            await intake.submit(world.prometheus, [signal("One")])
+
+    asyncio.run(work())
+    intake.start()
+    intake.stop()
+    assert titles(world) == []
+
+
+def test_nobody_hears_of_a_look_for_keys_that_was_given_up(world, intake):
+    async def work():
+        looking = asyncio.ensure_future(intake._look(asyncio.get_running_loop()))
+        await asyncio.sleep(0)
+        intake._looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+
+    asyncio.run(work())
+
+
 @pytest.mark.usefixtures("impatient")
 def test_the_end_does_not_wait_for_a_database_that_hangs(world, hung, monkeypatch, caplog):
     monkeypatch.setattr(module, "STOP_WITHIN_S", 0.05)
@@ -243,3 +279,16 @@ def test_an_empty_delivery_of_another_service_is_answered_too(world, intake):
         return await intake.submit(replace(world.prometheus, service="docs"), [])
 
     assert asyncio.run(empty()) is None
+
+
+def test_an_answer_that_comes_too_late_is_for_nobody(world, intake, hung, monkeypatch):
+    async def work():
+        monkeypatch.setattr(module, "ANSWER_WITHIN_S", 0.05)
+        with pytest.raises(UnavailableError):
+            await intake.submit(world.prometheus, [signal("One")])
+        monkeypatch.setattr(module, "ANSWER_WITHIN_S", 30)
+        hung.set()
+        await intake.submit(world.prometheus, [signal("Two")])
+
+    asyncio.run(work())
+    assert titles(world) == ["One", "Two"]
