@@ -91,8 +91,10 @@ def test_what_people_said_of_it_is_passed_on(background, page):
         (ev.Cause.UNREACHABLE, "You (level 1, Tier 1 support), because nobody at the level before could be reached."),
         (
             ev.Cause.OFFER,
-            "You (level 1, Tier 1 support), because you are asked to take command of INC-20261123-120000; "
-            "acknowledging accepts.",
+            (
+                "You (level 1, Tier 1 support), because you are asked to take command of INC-20261123-120000; "
+                "acknowledging accepts."
+            ),
         ),
         (
             ev.Cause.OFFER_EXPIRED,

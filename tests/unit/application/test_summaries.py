@@ -143,8 +143,10 @@ def test_an_event_is_one_sentence(kind, actor, facts, said):
                 "fell_through": ((2, 3),),
                 "unverified": (1,),
             },
-            "Round 1: paging x (L3); level 2 has nobody on call, so level 3; "
-            "level 1 has nobody with a verified way to be reached.",
+            (
+                "Round 1: paging x (L3); level 2 has nobody on call, so level 3; "
+                "level 1 has nobody with a verified way to be reached."
+            ),
         ),
     ],
 )

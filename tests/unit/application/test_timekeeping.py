@@ -175,6 +175,20 @@ def test_an_incident_that_cannot_even_be_read_pages_too_and_delays_no_other(worl
     assert len(world.events(ev.RoundOpened)) == 2
 
 
+def test_when_not_even_the_procedures_in_force_can_be_read_it_is_tried_again_and_said_loudly(world, caplog):
+    incident = world.begin()
+    world.known.clear()
+    world.app.shelf._versions.clear()
+    world.spoil("UPDATE procedures SET data = ?", b"garbage")
+    world.clock.forward(minutes=15)
+    assert world.tick() == timekeeping.Ticked(1, (incident.id,))
+    assert [record.levelname for record in caplog.records if "could be paged" in record.message] == ["CRITICAL"]
+    assert timekeeping.next_tick(world.app) == MINUTE
+    world.apply(procedures())
+    world.clock.forward(minutes=1)
+    assert world.tick() == timekeeping.Ticked(1)
+
+
 def test_a_state_that_cannot_be_read_is_folded_from_its_log(world):
     incident = world.begin()
     world.spoil("UPDATE incidents SET state = ?", b"garbage")
