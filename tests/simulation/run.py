@@ -20,7 +20,7 @@ from tests.simulation.world import FAULTS, BrokenPromiseError, CrashedError, Wor
 from tocsin.application.app import Application
 from tocsin.application.ingest import Delivery
 
-SILENCE_MIN = (13, 13, 22, 48)
+SILENCE_MIN = (12, 12, 12, 22, 48)
 """Long enough for the backlog to drain; sometimes for HIGH to reach the top with nobody answering."""
 
 QUIET_WITHIN = timedelta(minutes=2)
@@ -116,7 +116,7 @@ class Simulation:
     def run(self) -> None:
         """Chaos, calm, end; raises the first broken promise."""
         world = self.world
-        chaos_s = world.between(900, 2400)
+        chaos_s = world.between(700, 1900)
         self.monitors.begin(chaos_s * 0.7)
         self._plan_faults(chaos_s)
         world.run(world.now + timedelta(seconds=chaos_s), self.promises.watch)
