@@ -29,6 +29,8 @@ POLL_S = 1.0
 """Work another node left behind is found at least this soon, without being told."""
 
 REPORT_EVERY_S = 1.0
+STRANGE_EVERY_S = 5.0
+STRANGE_AT_ONCE = 50
 FORGET_EVERY_S = 3600.0
 STOP_WITHIN_S = 10.0
 SILENT_S = 15.0
@@ -70,6 +72,7 @@ class Engine:
             for name, step in steps.items()
         }
         self._reported_at = 0.0
+        self._strange_at = 0.0
         self._forget_at = time.monotonic() + FORGET_EVERY_S
         self.pulse = Pulse()
 
@@ -161,10 +164,17 @@ class Engine:
             return self._until(wait)
         for name in self._channels:
             self._start(name)
-        for name in delivery.strange(self._app, self._channels):
-            for page in delivery.claim(self._app, name, WORKERS):
-                self._deliver(page)
+        self._fail_strange()
         return POLL_S
+
+    def _fail_strange(self) -> None:
+        """Nothing is sent, so it needs no workers; every few seconds is soon enough and costs a busy engine nothing."""
+        if time.monotonic() < self._strange_at:
+            return
+        self._strange_at = time.monotonic() + STRANGE_EVERY_S
+        for name in delivery.strange(self._app, self._channels):
+            for page in delivery.claim(self._app, name, STRANGE_AT_ONCE):
+                self._deliver(page)
 
     def _start(self, channel: str) -> None:
         """Claim as many pages as there are free workers, and start them."""

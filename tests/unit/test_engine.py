@@ -71,7 +71,8 @@ def test_a_loop_that_hangs_is_told_of(world, monkeypatch):
         eventually(lambda: list(engine.troubles()) == [])
 
 
-def test_a_page_by_a_channel_no_node_has_fails_for_good_and_the_next_way_is_due(world):
+def test_a_page_by_a_channel_no_node_has_fails_for_good_and_the_next_way_is_due(world, monkeypatch):
+    monkeypatch.setattr(module, "STRANGE_EVERY_S", 0.0)
     ways = {name: person(name, contacts=(Contact("pigeon", name),), rules=(Notify("pigeon"),)) for name in PEOPLE}
     world.apply(procedures("v2", people=ways))
     world.begin()

@@ -119,8 +119,7 @@ class PageRows:
 
     def channels_waiting(self, before: datetime) -> list[str]:
         rows = self._sql.all(
-            f"SELECT DISTINCT channel FROM pages WHERE wake_at <= ? AND {_OURS} ORDER BY channel",
-            (micros(before), FOLD_VERSION),
+            "SELECT DISTINCT channel FROM pages WHERE wake_at <= ? ORDER BY channel", (micros(before),)
         )
         return [channel for (channel,) in rows]
 
