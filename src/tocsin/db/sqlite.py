@@ -63,9 +63,12 @@ class SqliteDatabase:
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
+        self._address = self._path
         if self._path != ":memory:":
             with suppress(OSError):  # SQLite then says better what is wrong; its log and index get the file's own mode
                 Path(self._path).touch(mode=0o600)
+            # From here on nothing makes the file anew: a reader must not put an empty one where ours was moved away.
+            self._address = f"{Path(self._path).absolute().as_uri()}?mode=rw"
         self._writer_connection = self._connect()
         self._file = self._identity()
         self._writer = threading.Thread(target=self._write, name="tocsin-writer", daemon=True)
@@ -87,7 +90,11 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         try:
             connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+                self._address,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+                uri=self._address != self._path,
             )
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
@@ -193,6 +200,7 @@ class SqliteDatabase:
             connection = self._readers.get_nowait()
         except queue.Empty:
             connection = self._connect()
+        sound = True
         try:
             connection.execute("BEGIN")
             try:
@@ -200,9 +208,13 @@ class SqliteDatabase:
             finally:
                 connection.rollback()
         except sqlite3.Error as error:
+            sound = False  # it may hold on to a file that is gone
             raise self._unavailable(error) from error
         finally:
-            self._readers.put(connection)
+            if sound:
+                self._readers.put(connection)
+            else:
+                connection.close()
 
     def migrate(self) -> tuple[str, str]:
         """Bring the file to the latest schema; versions before and after.
@@ -231,19 +243,6 @@ class SqliteDatabase:
                 return ""
             raise self._unavailable(error) from error
         return str(rows[0][0]) if rows else ""
-
-    def backup(self, target: Path) -> None:
-        """Copy the database to a new file while it is in use.
-
-        Args:
-            target: does not exist yet.
-        """
-        source, copy = self._connect(), sqlite3.connect(target)
-        try:
-            source.backup(copy)
-        finally:
-            copy.close()
-            source.close()
 
     def close(self) -> None:
         """Finish what waits, then let go."""

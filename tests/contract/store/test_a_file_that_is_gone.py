@@ -61,6 +61,27 @@ def test_a_reader_that_cannot_open_the_file_says_so(store, file):
     assert store.read(lambda tx: tx.incidents.count("")) == 0
 
 
+def test_reading_makes_no_empty_file_in_the_place_of_one_that_was_moved(store, file):
+    away = file.rename(file.with_name("away.db"))
+    with pytest.raises(UnavailableError, match="unable to open"):
+        store.read(lambda tx: tx.incidents.count(""))
+    assert not file.exists()
+    away.rename(file)
+    assert store.read(lambda tx: tx.incidents.count("")) == 0
+    assert store.transact(lambda tx: declare(tx, "INC-1").id) == "INC-1"
+
+
+def test_a_reader_that_met_an_error_is_not_used_again(store):
+    def broken(_tx):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(UnavailableError, match="disk I/O error"):
+        store.read(broken)
+    assert store._readers.empty()
+    assert store.read(lambda tx: tx.incidents.count("")) == 0
+    assert not store._readers.empty()
+
+
 def test_while_somebody_else_holds_the_file_it_is_unavailable_and_then_works(store, file):
     store._writer_connection.execute("PRAGMA busy_timeout = 1")
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
@@ -84,11 +105,3 @@ def test_a_version_that_cannot_be_read_is_not_taken_for_a_new_database(store):
     store.transact(lambda tx: tx.incidents._sql.run("ALTER TABLE alembic_version RENAME COLUMN version_num TO other"))
     with pytest.raises(UnavailableError, match="version_num"):
         store.version()
-
-
-def test_a_copy_is_made_while_it_is_in_use(store, tmp_path):
-    store.transact(lambda tx: declare(tx, "INC-1"))
-    store.backup(tmp_path / "copy.db")
-    copy = SqliteDatabase(tmp_path / "copy.db", HandClock(START))
-    assert copy.read(lambda tx: tx.incidents.load("INC-1")) == store.read(lambda tx: tx.incidents.load("INC-1"))
-    copy.close()

@@ -49,6 +49,7 @@ DECLARED = {"id": "INC-1", "title": "slow", "service": "claudex", "group": "g", 
         (ev.Declared, ANA, {**DECLARED, "origin": "person"}, "Ana Alvarez declared HIGH on claudex: slow"),
         (ev.AlertsAttached, MONITOR, {"new": 2, "refired": 0}, "Alerts from prometheus: 2 new."),
         (ev.AlertsAttached, MONITOR, {"new": 1, "refired": 3}, "Alerts from prometheus: 1 new, 3 fired again."),
+        (ev.JoiningPosted, SYSTEM, {}, "Whoever has it is told of the alerts that joined meanwhile."),
         (ev.AlertsCleared, MONITOR, {"cleared": 1}, "1 alert cleared by prometheus."),
         (
             ev.AlertsCleared,
