@@ -361,6 +361,21 @@ def test_a_channel_that_this_node_does_not_have_is_a_failure_for_good(world):
     assert "There is no channel named email on this node." in {page.error for page in world.pages()}
 
 
+def test_pages_by_a_channel_that_no_node_has_are_found_after_a_while(world):
+    """A downgrade, perhaps: whoever finds them lets them fail for good, so that the next way is tried."""
+    pigeon = person(
+        "ana", contacts=(Contact("pigeon", "loft 3"), *PEOPLE["ana"].contacts[1:]), rules=(Notify("pigeon"),)
+    )
+    world.apply(procedures("v2", people={**PEOPLE, "ana": pigeon}))
+    world.begin()
+    assert delivery.strange(world.app, world.channels) == []
+    world.clock.forward(delivery.STRANGE_AFTER.total_seconds() + 1)
+    assert delivery.strange(world.app, world.channels) == ["pigeon"]
+    [page] = delivery.claim(world.app, "pigeon", 9)
+    assert delivery.deliver(world.app, world.channels, page).state is PageState.EXHAUSTED
+    assert [it.person for it in world.events(ev.RoundOpened)[-1].targets] == ["bo"]
+
+
 def test_what_went_wrong_unforeseen_counts_as_failed_and_is_tried_again(world):
     world.begin()
     [page] = claim_mail(world)

@@ -61,18 +61,8 @@ def test_what_waits_together_shares_one_commit_and_failing_work_leaves_no_trace(
     for number, done in enumerate(waiting):
         store.submit(put(number, fails=number == 5), done)
     held.go_on.set()
-    assert [done.exception(30) and "failed" or done.result() for done in waiting] == [
-        0,
-        1,
-        2,
-        3,
-        4,
-        "failed",
-        6,
-        7,
-        8,
-        9,
-    ]
+    answers = [done.result() if done.exception(30) is None else "failed" for done in waiting]
+    assert answers == [0, 1, 2, 3, 4, "failed", 6, 7, 8, 9]
     assert len(commits) == 2, "the one that held the writer, and all the others"
     assert store.read(lambda tx: [tx.accounts.get(str(number)) for number in (4, 5, 6)]) == [b"value", None, b"value"]
 
@@ -145,7 +135,7 @@ def test_what_was_handed_in_before_the_end_is_done_and_what_comes_after_is_refus
     closing.start()
     late = Future()
     while not store._closed:
-        pass
+        closing.join(0.001)
     store.submit(put(2), late)
     held.go_on.set()
     closing.join(30)
