@@ -54,6 +54,7 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8080, as_json: Json = False)
             node.intake,
             listening,
             troubles=partial(_troubles, node),
+            warnings=partial(_warnings, node, here),
             trusted_proxies=here.trusted_proxies,
             ready=_announce(here, node, url, noted=lock is not None, as_json=as_json),
         )
@@ -107,5 +108,16 @@ def _troubles(node: Node) -> Iterator[str]:
         yield "The intake does not run, so no alert is stored: start the server again."
     if node.watcher is not None and not node.watcher.is_alive:
         yield "The procedures directory is not watched any more: start the server again."
-    if node.watcher is not None and node.watcher.faults:
+
+
+def _warnings(node: Node, here: Settings) -> Iterator[str]:
+    """What is wrong with the procedures directory; pages go out by the version that the database has."""
+    if node.watcher is None or not node.watcher.faults:
+        return
+    if here.procedures.is_dir():
         yield f"The procedures directory is not valid, the last good version is in force: {node.watcher.faults[0]}"
+    else:
+        yield (
+            f"There is no procedures directory {here.procedures}; the version in the database is in force. Put your "
+            "copy of it back, or lay one out with 'tocsin init' in another home (TOCSIN_HOME) and move it there."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from tocsin.web.documentation import complete_schema, documentation_routes
 from tocsin.web.edge import Edge
 from tocsin.web.entrance import Entrance
 from tocsin.web.forms import form_routes, form_rules
-from tocsin.web.health import Health, Troubles
+from tocsin.web.health import Health, Troubles, Warnings, nothing_wrong
 from tocsin.web.hooks import Doors
 from tocsin.web.keeper import Doorman
 from tocsin.web.links import Links
@@ -56,18 +56,16 @@ class Web:
     routes: tuple[BaseRoute, ...]
 
 
-def nothing_wrong() -> Iterable[str]:
-    """What stands in the way of paging when nobody is asked."""
-    return ()
-
-
-def create_app(app: Application, intake: Intake, troubles: Troubles = nothing_wrong) -> Web:
+def create_app(
+    app: Application, intake: Intake, troubles: Troubles = nothing_wrong, warnings: Warnings = nothing_wrong
+) -> Web:
     """Put the web room together.
 
     Args:
         app: the application.
         intake: takes what the doors let in; started by the caller.
         troubles: what else `/readyz` reports, such as an engine that cannot work.
+        warnings: what somebody should put right although pages go out; on `/readyz`, and for admins on the pages.
 
     Raises:
         UnguardedRouteError: a route has no rule in policy.py.
@@ -86,18 +84,20 @@ def create_app(app: Application, intake: Intake, troubles: Troubles = nothing_wr
     add_operations(rooms, app, OPERATIONS.values())
     complete_schema(rooms)
     rooms.router.routes.extend(documentation_routes())
-    rooms.router.routes.extend(page_routes(app, intake, live, troubles))
+    rooms.router.routes.extend(page_routes(app, intake, live, troubles, warnings))
     rules = {**RULES, **form_rules(), **dict(map(api_rule, OPERATIONS.values()))}
     guard(rooms.router.routes, rules, Doorman(app))
     return Web(Edge(Doors(intake).find, rooms), live, tuple(rooms.router.routes))
 
 
-def page_routes(app: Application, intake: Intake, live: Live, troubles: Troubles) -> list[BaseRoute]:
+def page_routes(
+    app: Application, intake: Intake, live: Live, troubles: Troubles, warnings: Warnings
+) -> list[BaseRoute]:
     """Every route that is not an operation of the API."""
-    pages = Pages(app)
+    pages = Pages(app, warnings)
     entrance = Entrance(app)
     links = Links(app)
-    health = Health(app, intake, troubles)
+    health = Health(app, intake, troubles, warnings)
     seen: list[tuple[str, Callable[[Request], Awaitable[Response]]]] = [
         ("/healthz", health.alive),
         ("/readyz", health.ready),

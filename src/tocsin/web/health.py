@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 Troubles = Callable[[], Iterable[str]]
 """Answers what else stands in the way of paging, as sentences; nothing when nothing does."""
+Warnings = Callable[[], Iterable[str]]
+"""Answers what somebody should put right although pages go out, as sentences; nothing when all is well."""
+
+
+def nothing_wrong() -> Iterable[str]:
+    """What there is to say when nobody is asked."""
+    return ()
 
 
 class Health:
@@ -32,12 +39,16 @@ class Health:
         app: the application.
         intake: its intake.
         troubles: what the engine and the clock have to say.
+        warnings: what is wrong with the procedures directory; the version in the database goes on paging.
     """
 
-    def __init__(self, app: Application, intake: Intake, troubles: Troubles) -> None:
+    def __init__(
+        self, app: Application, intake: Intake, troubles: Troubles, warnings: Warnings = nothing_wrong
+    ) -> None:
         self._app = app
         self._intake = intake
         self._troubles = troubles
+        self._warnings = warnings
         self._registry: CollectorRegistry | None = None
 
     async def alive(self, _request: Request) -> Response:
@@ -45,7 +56,7 @@ class Health:
         return json_answer({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
-        """Whether an alert that came now would be stored and paged; the reasons when not."""
+        """Whether an alert that came now would be stored and paged; the reasons when not, and what to put right."""
         return await run_in_threadpool(self._ready)
 
     def _ready(self) -> Response:
@@ -61,7 +72,8 @@ class Health:
             if not facts.pop("ready"):
                 reasons.append(f"The engine is {facts['engine_lag_seconds']} s behind: what is due is not being sent.")
         status = 503 if reasons else 200
-        return json_answer({"status": "not ready" if reasons else "ready", "reasons": reasons, **facts}, status)
+        said = {"reasons": reasons, "warnings": list(self._warnings())}
+        return json_answer({"status": "not ready" if reasons else "ready", **said, **facts}, status)
 
     async def metrics(self, _request: Request) -> Response:
         """Prometheus's text format."""
@@ -85,6 +97,12 @@ class Health:
 
         yield CounterMetricFamily(
             "tocsin_ingest_accepted_alerts", "Alerts on disk, taken in by this process.", value=self._intake.accepted
+        )
+        valid = not list(self._warnings())
+        yield GaugeMetricFamily(
+            "tocsin_procedures_valid",
+            "Whether the watched procedures are valid; if not, an older version is in force.",
+            value=valid,
         )
         up = GaugeMetricFamily("tocsin_database_up", "Whether the database answers.")
         try:

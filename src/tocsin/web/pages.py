@@ -18,6 +18,7 @@ from tocsin.domain.ending import CLOSED_AS
 from tocsin.domain.people import Role
 from tocsin.domain.procedures import Procedures
 from tocsin.domain.severity import Severity
+from tocsin.web.health import Warnings, nothing_wrong
 from tocsin.web.rendering import page
 from tocsin.web.shifts import shifts
 
@@ -55,10 +56,12 @@ class Pages:
 
     Args:
         app: the application.
+        warnings: what an admin should put right; the first is shown to them.
     """
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, warnings: Warnings = nothing_wrong) -> None:
         self._app = app
+        self._warnings = warnings
 
     async def incidents(self, request: Request, notice: Notice = QUIET) -> Response:
         """Open incidents; `?status=all` everything, newest first."""
@@ -99,6 +102,7 @@ class Pages:
                 "severities": [severity.value for severity in Severity],
                 "levels": procedures.policy.levels,
                 "notice": notice.text,
+                "warning": next(iter(self._warnings()), "") if principal.access.includes(Access.ADMIN) else "",
                 "can": lambda name: principal.access.includes(OPERATIONS[name].access),
                 "all_people": procedures.people,
             }

@@ -12,8 +12,8 @@ import uvicorn
 from tocsin.application.app import Application
 from tocsin.application.intake import Intake
 from tocsin.domain.errors import NotAllowedNowError
-from tocsin.web.app import create_app, nothing_wrong
-from tocsin.web.health import Troubles
+from tocsin.web.app import create_app
+from tocsin.web.health import Troubles, Warnings, nothing_wrong
 from tocsin.web.live import Live
 
 GRACE_S = 10
@@ -33,6 +33,7 @@ def serve(
     listening: socket.socket,
     *,
     troubles: Troubles = nothing_wrong,
+    warnings: Warnings = nothing_wrong,
     trusted_proxies: Sequence[str] = (),
     ready: Ready | None = None,
 ) -> None:
@@ -43,10 +44,11 @@ def serve(
         intake: started; the caller stops it afterwards.
         listening: as `listen` made it, before anything slow began: early senders wait instead of being turned away.
         troubles: see `create_app`.
+        warnings: see `create_app`.
         trusted_proxies: addresses or networks whose X-Forwarded-… headers count.
         ready: called when requests are answered.
     """
-    web = create_app(app, intake, troubles)
+    web = create_app(app, intake, troubles, warnings)
     config = uvicorn.Config(
         web.asgi,
         access_log=False,

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from starlette.testclient import TestClient
 
+from tocsin.application.operations import Access
 from tocsin.web.app import create_app
+
+URL = "http://testserver"
 
 
 def test_a_process_that_answers_is_alive_whatever_else_is_wrong(house):
@@ -67,3 +72,38 @@ def test_metrics_answer_without_the_database(house):
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_head_is_answered_too(house, path):
     assert house.client.head(path).status_code == 200
+
+
+FAULT = "The procedures directory is not valid: procedures.yaml:3:1: <who> is not known."
+
+
+@pytest.fixture
+def warned(house):
+    """A server whose procedures directory is not valid."""
+    web = create_app(house.app, house.intake, warnings=lambda: [FAULT, "Something else."])
+    return replace(house, client=TestClient(web.asgi, base_url=URL, follow_redirects=False))
+
+
+def test_a_broken_procedures_directory_is_a_warning_as_the_version_in_the_database_goes_on_paging(warned):
+    answer = warned.client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ready"
+    assert answer.json()["reasons"] == []
+    assert answer.json()["warnings"] == [FAULT, "Something else."]
+    assert "tocsin_procedures_valid 0.0" in warned.client.get("/metrics").text.splitlines()
+
+
+def test_a_valid_procedures_directory_warns_of_nothing(house):
+    assert house.client.get("/readyz").json()["warnings"] == []
+    assert "tocsin_procedures_valid 1.0" in house.client.get("/metrics").text.splitlines()
+
+
+def test_an_admin_is_shown_the_first_fault_and_others_are_not(warned):
+    shown = "procedures.yaml:3:1: &lt;who&gt; is not known."
+    warned.sign_in(Access.ADMIN)
+    for path in ("/", "/settings"):
+        page = warned.client.get(path).text
+        assert shown in page, path
+        assert "Something else." not in page
+    warned.sign_in(Access.COMMANDER)
+    assert shown not in warned.client.get("/").text
