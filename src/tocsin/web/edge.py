@@ -5,9 +5,11 @@ Pure ASGI: two of Starlette's class-based middlewares cost two thirds of the ing
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +24,10 @@ CONTENT_SECURITY_POLICY = (
 )
 MAX_BODY = 1024 * 1024
 """Bytes of one request to the API or of one form; the doors have a limit of their own."""
+
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_S = 10.0
+"""How much, and for how many seconds, is read of a body that is too long before it is refused."""
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -59,12 +65,13 @@ class Edge:
             await self._rooms(scope, receive, send)
             return
         door = self._find_door(scope["path"])
-        answer = _Answer(send)
+        incoming = _Incoming(scope, receive)
+        answer = _Answer(send, incoming)
         try:
             if door is not None:
-                await door(scope, receive, answer.send)
+                await door(scope, incoming.receive, answer.send)
             else:
-                await self._rooms(scope, _limited(scope, receive), answer.send)
+                await self._rooms(scope, _limited(scope, incoming.receive), answer.send)
         except Exception as error:
             if scope.get(TOLD):
                 return
@@ -74,18 +81,55 @@ class Edge:
             await _send_problem(answer.send, problem)
 
 
+class _Incoming:
+    """One request's body on its way in."""
+
+    __slots__ = ("_begun", "_more", "_receive", "_scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._begun = False
+        self._more = True
+
+    async def receive(self) -> Message:
+        self._begun = True
+        message = await self._receive()
+        self._more = message.get("more_body", False)
+        return message
+
+    async def discard(self) -> None:
+        """Read what is still to come of a body, up to a bound, and forget it.
+
+        Many clients read an answer only once they have sent everything, and lose it when the connection is closed with
+        bytes unread (RFC 9112, 9.6). One that waits for leave to send (Expect: 100-continue) gets its answer instead.
+        """
+        if not self._begun and (b"expect", b"100-continue") in self._scope["headers"]:
+            return
+        left = DISCARD_BYTES
+        try:
+            async with asyncio.timeout(DISCARD_S):
+                while self._more and left > 0:
+                    left -= len((await self.receive()).get("body", b""))
+        except TimeoutError:
+            log.info("A body that is too long was not all read within %s s; its sender is answered.", DISCARD_S)
+
+
 class _Answer:
     """One answer on its way out, with the headers that everything carries."""
 
-    __slots__ = ("_send", "started")
+    __slots__ = ("_incoming", "_send", "started")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, incoming: _Incoming) -> None:
         self._send = send
+        self._incoming = incoming
         self.started = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                await self._incoming.discard()
             headers = list(message.get("headers", ()))
             names = {name.lower() for name, _ in headers}
             headers.extend(_ALWAYS)

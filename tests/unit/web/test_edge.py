@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from tocsin.web.edge import MAX_BODY, Edge
+from tocsin.web.edge import DISCARD_BYTES, MAX_BODY, Edge
+
+CHUNK = bytes(1024 * 1024)
 
 
 def ask(edge, path="/x", body=b"", headers=(), method="GET"):
@@ -90,3 +92,41 @@ def test_what_is_no_request_goes_through_untouched():
 
     asyncio.run(Edge(no_door, rooms)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == [({"type": "lifespan"}, None, None)]
+
+
+def endless(sent):
+    """A client that never ends, and counts what is read of it."""
+
+    async def receive():
+        sent.append(len(CHUNK))
+        return {"type": "http.request", "body": CHUNK, "more_body": True}
+
+    return receive
+
+
+def refuse(receive):
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    scope = {"type": "http", "path": "/x", "method": "POST", "headers": []}
+    asyncio.run(Edge(no_door, answering(413))(scope, receive, send))
+    return answered[0]["status"]
+
+
+def test_no_more_than_a_bound_is_read_of_a_body_that_was_refused():
+    sent = []
+    assert refuse(endless(sent)) == 413
+    assert sum(sent) == DISCARD_BYTES
+
+
+def test_a_client_that_stops_halfway_is_answered_all_the_same(monkeypatch, caplog):
+    monkeypatch.setattr("tocsin.web.edge.DISCARD_S", 0.01)
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    with caplog.at_level("INFO"):
+        assert refuse(receive) == 413
+    assert "its sender is answered" in caplog.text
