@@ -40,7 +40,7 @@ class Doorman:
         asking = HTTPConnection(scope)
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             raise InvalidError("The address holds a NUL character, which nothing here has in its name.")
-        if rule.own_origin:
+        if rule.own_origin and not (rule.scripts and came_from_no_page(asking)):
             await self._own_origin(asking)
         if rule.by in {By.NOBODY, By.LINK, By.KEY}:
             return
@@ -108,6 +108,11 @@ def require(rule: Rule, principal: Principal, incident: str) -> None:
             f"This needs the role {rule.access}, and yours is {principal.access}. Ask an admin for such a token. "
             "Nothing was changed."
         )
+
+
+def came_from_no_page(asking: HTTPConnection) -> bool:
+    """Whether a request names no page as its origin, as those of programs do; every browser names one with a form."""
+    return not any(name in asking.headers for name in ("origin", "referer", "sec-fetch-site"))
 
 
 def came_from(asking: HTTPConnection, host: str) -> bool:

@@ -41,16 +41,20 @@ class Rule:
         by: how they are known.
         access: the least they need; None where `by` alone decides.
         own_origin: whether the request must come from our own pages.
+        scripts: whether `own_origin` lets pass what no page sent: a program that says of no page that it comes from it.
         scoped: whether a session that was opened by a link, for one incident, is enough within that incident.
     """
 
     by: By
     access: Access | None = None
     own_origin: bool = False
+    scripts: bool = False
     scoped: bool = False
 
 
 OPEN = Rule(By.NOBODY)
+SIGN_IN = Rule(By.NOBODY, own_origin=True, scripts=True)
+"""No cookie counts here, so a program may sign in; another site's page may not sign its reader in as somebody else."""
 OWN_FORM = Rule(By.NOBODY, own_origin=True)
 SEE = Rule(By.SESSION, Access.VIEWER)
 SEE_INCIDENT = Rule(By.SESSION, Access.VIEWER, scoped=True)
@@ -72,7 +76,7 @@ RULES: Mapping[str, Rule] = {
     "POST /api/v2/alerts": Rule(By.KEY),
     # Coming and going
     "GET /login": OPEN,
-    "POST /login": OWN_FORM,
+    "POST /login": SIGN_IN,
     "POST /logout": OWN_FORM,
     "GET /a/{token}": Rule(By.LINK),
     "POST /a/{token}": Rule(By.LINK),

@@ -17,6 +17,7 @@ HTML = {"Accept": "text/html", "Origin": "http://testserver"}
 def test_a_guest_is_led_to_the_login_and_back_to_where_they_wanted(house):
     away = house.client.get("/incidents/INC-1?timeline=all", headers=HTML)
     assert (away.status_code, away.headers["location"]) == (303, "/login?next=/incidents/INC-1%3Ftimeline%3Dall")
+    assert house.client.get("/", headers=HTML).headers["location"] == "/login?next=/"
     form = house.client.get(away.headers["location"])
     assert 'value="/incidents/INC-1?timeline=all"' in form.text
     entered = house.client.post("/login", data={"token": house.tokens[Access.VIEWER], "next": "/oncall"}, headers=HTML)
@@ -116,3 +117,17 @@ def test_a_revoked_token_ends_its_sessions(house):
 )
 def test_after_the_login_nobody_is_led_to_another_site(asked, goes):
     assert own_path(asked) == goes
+
+
+def test_a_program_that_names_no_page_may_sign_in_and_another_sites_page_may_not(house):
+    send = {"data": {"token": house.tokens[Access.VIEWER]}}
+    assert house.client.post("/login", **send).status_code == 303
+    for foreign in (
+        {"Origin": "https://evil.example.org"},
+        {"Origin": "null"},
+        {"Referer": "https://evil.example.org/x"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        assert house.client.post("/login", **send, headers=foreign).status_code == 403, foreign
+    assert house.client.post("/logout").status_code == 403
+    assert house.client.post("/declare", data={"title": "x"}).status_code == 403
