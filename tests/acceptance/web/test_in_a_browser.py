@@ -285,3 +285,41 @@ def test_the_documentation_of_the_api_shows_itself_offline(served, browse):
     assert all(url.startswith((served.url, "data:")) for url in requests)
     document = json.loads(served.client.get("/api/v1/openapi.json").text)
     assert len(document["paths"]) > 20
+
+
+@pytest.mark.parametrize("title", ["word " * 400, "x" * 2000, "\N{RIGHT-TO-LEFT OVERRIDE}" + "abc " * 500])
+def test_a_title_of_any_length_leaves_acknowledge_on_the_screen(served, browse, title):
+    incident = served.declared(title.strip(), severity=Severity.CRITICAL)
+    page = browse()
+    assert page.locator("h2 .title").bounding_box()["height"] < 100
+    for path in (f"/incidents/{incident}", served.link(incident)):
+        page.goto(path)
+        button = page.get_by_role("button", name="Acknowledge").bounding_box()
+        assert button["y"] + button["height"] <= PHONE["height"], path
+        assert page.locator("h1 .title").get_attribute("title") == title.strip()
+        assert page.locator("h1 bdi").text_content() == title.strip()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_row_that_opens_has_its_mark_before_its_words(served, browse, width):
+    alert = {"labels": {"alertname": "ClaudexDown", "severity": "critical"}}
+    assert served.client.post(f"/ingest/{served.key}/alertmanager", json={"alerts": [alert]}).status_code == 202
+    page = browse()
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/incidents/last")
+    page.get_by_text("(suggested: confirm or change)").wait_for()
+    rows = page.evaluate(
+        """() => [...document.querySelectorAll("#acts summary")].map((row) => {
+          const words = document.createRange();
+          words.selectNodeContents(row);
+          const [outer, inner] = [row.getBoundingClientRect(), words.getBoundingClientRect()];
+          const mark = getComputedStyle(row, "::before");
+          return { left: inner.left - outer.left, above: inner.top - outer.top, mark: parseFloat(mark.top) };
+        })"""
+    )
+    assert len(rows) >= 3
+    assert len({round(row["left"]) for row in rows}) == 1
+    for row in rows:
+        assert row["left"] > 15
+        assert 8 < row["above"] < 20
+        assert abs(row["above"] - row["mark"]) < 4
