@@ -10,7 +10,7 @@ import typer
 from tocsin.cli.asking import give, settings
 from tocsin.cli.backend import laid_out
 from tocsin.cli.options import Json
-from tocsin.domain.errors import NotAllowedNowError
+from tocsin.domain.errors import InvalidError, NotAllowedNowError
 
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; readable for you alone.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Replace the file if it exists.")]
@@ -25,6 +25,11 @@ def backup(file: Target, *, yes: Yes = False, as_json: Json = False) -> None:
     Example: tocsin backup /var/backups/tocsin.db --yes
     """
     here = settings()
+    if here.url:
+        raise InvalidError(
+            f"TOCSIN_URL names the server {here.url}, but backup copies the database of this home only. "
+            "Run it on the server's machine, without TOCSIN_URL. Nothing was written."
+        )
     laid_out(here)
     if file.exists() and not yes:
         raise NotAllowedNowError(f"{file} exists already, so nothing was written. Choose another name, or add --yes.")

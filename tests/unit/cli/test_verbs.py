@@ -307,6 +307,14 @@ def test_a_backup_brings_everything_back(tocsin, tmp_path):
     assert tocsin("timeline", "last", "--verify").code == 0
 
 
+def test_a_backup_is_not_of_another_machine(tocsin, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOCSIN_URL", "http://127.0.0.1:1")
+    refused = tocsin("backup", tmp_path / "backup.db")
+    assert refused.code == 2
+    assert "the database of this home only" in refused.err
+    assert not (tmp_path / "backup.db").exists()
+
+
 def test_a_backup_is_restored_into_an_empty_home(tocsin, tmp_path, monkeypatch):
     incident = declared(tocsin)
     tocsin("backup", tmp_path / "backup.db")
