@@ -123,7 +123,9 @@ def next_lines(steps: Data, now: datetime, zone: tzinfo | None = None) -> list[s
 def _step(step: Data, now: datetime, zone: tzinfo | None) -> list[str]:
     at = parsed(step["at"])
     levels = ", ".join(f"L{level}" for level in step.get("levels") or ())
-    who = ", ".join(printable(person) for person in step.get("people") or ()) or "nobody on call"
+    told = [", ".join(printable(person) for person in step.get(name) or ()) for name in ("people", "posts")]
+    people, posts = told[0], f"{told[1]}, told without waking" if told[1] else ""
+    who = "; ".join(filter(None, (people, posts))) or "nobody on call"
     why = _CAUSES.get(step.get("cause", ""), printable(step.get("cause", "")))
     return [local(at, now, zone), distance(at, now), levels, f"{who} ({why})" if why else who]
 

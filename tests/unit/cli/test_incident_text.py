@@ -106,6 +106,14 @@ def test_the_ladder_ahead_is_a_table():
     assert next_lines({"items": []}, NOW, UTC) == ["Nothing more happens by itself."]
 
 
+def test_who_is_only_told_is_not_nobody():
+    quiet = STEPS["items"][0] | {"levels": [2], "people": [], "posts": ["dee"]}
+    both = STEPS["items"][0] | {"posts": ["dee"]}
+    lines = next_lines({"items": [quiet, both]}, NOW, UTC)
+    assert lines[1].endswith("L2  dee, told without waking (nobody acknowledged)")
+    assert lines[2].endswith("L3  bo, cem; dee, told without waking (nobody acknowledged)")
+
+
 def test_what_a_command_did_is_two_lines():
     lines = list(moved(TAKEN, "acknowledged", NOW))
     assert lines[0].startswith("INC-20261123-021520 acknowledged. ana has it since ")
