@@ -134,11 +134,13 @@ class Engine:
         self.pulse.trouble[name] = detail
 
     def _keep(self) -> float:
-        while timekeeping.tick(self._app).done == timekeeping.BATCH:
-            pass
         self._report()
         self._forget()
-        return self._until(timekeeping.next_tick(self._app))
+        wait = timekeeping.next_tick(self._app)
+        while wait is not None and wait <= timedelta(0):  # looking takes no turn of the writer, ticking does
+            timekeeping.tick(self._app)
+            wait = timekeeping.next_tick(self._app)
+        return self._until(wait)
 
     def _report(self) -> None:
         """Results reach the chains about a second after they came, in batches."""
