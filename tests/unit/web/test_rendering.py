@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tocsin.web.rendering import clock, clock_short, relative, safe_link, span
+from tocsin.web.rendering import _environment, clock, clock_short, relative, safe_link, span
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -62,3 +62,17 @@ def test_a_relative_time_carries_the_instant_for_the_script():
 )
 def test_only_addresses_of_the_web_become_links(address, safe):
     assert safe_link(address) is safe
+
+
+@pytest.mark.parametrize(
+    ("people", "posts", "said"),
+    [
+        (["bo"], [], '<span class="strong">L2 Bo</span>'),
+        (["bo"], ["dee"], '<span class="strong">L2 Bo</span>; told without waking: Dee'),
+        ([], ["dee"], "told without waking: Dee"),
+        ([], [], '<span class="strong">nobody, because nobody is on call</span>'),
+    ],
+)
+def test_a_step_ahead_names_who_is_paged_and_who_is_only_told(people, posts, said):
+    step = _environment().get_template("parts.html").module.step
+    assert step({"levels": [2], "people": people, "posts": posts}, {"bo": "Bo", "dee": "Dee"}).strip() == said
