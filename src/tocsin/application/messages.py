@@ -19,6 +19,7 @@ from tocsin.domain.severity import UNKNOWN, Severity
 
 _NAMED = 3
 """More names than these make a sentence nobody reads at night."""
+_SUBJECT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def write(page: Page, person: Person, contact: Contact, background: Background) 
     why = why_you(page, person, background)
     following = what_next(person, background)
     subject = _subject(page, background)
-    lines = [subject, "", why, following, ""]
+    lines = [subject, "", *([incident.title, ""] if len(incident.title) > _SUBJECT else []), why, following, ""]
     if page.urgent:
         lines += [f"Acknowledge: {background.link}", ""]
     elif background.base_url:
@@ -116,7 +117,12 @@ def _subject(page: Page, background: Background) -> str:
             return f"{_assigned(background)} {incident.id}: {incident.title}"
         case _:
             at_level = f" L{page.level}" if page.level else ""
-            return f"{incident.severity}{at_level}: {incident.title} [{incident.id}]"
+            return f"{incident.severity}{at_level}: {_short(incident.title)} [{incident.id}]"
+
+
+def _short(title: str) -> str:
+    """A title that leaves the rest of a subject to be seen; the message has it whole."""
+    return title if len(title) <= _SUBJECT else f"{title[: _SUBJECT - 1]}…"
 
 
 def _taker(background: Background) -> str:
@@ -135,6 +141,8 @@ def _assigned(background: Background) -> str:
 def why_you(page: Page, person: Person, background: Background) -> str:
     """Why this person is told, in one sentence."""
     incident, event = background.incident, background.event
+    if isinstance(event, ev.RoleAssigned) and event.person == person.id:
+        return f"You, because you are {event.role} of {incident.id} now; if you cannot be, give the role to another."
     if not page.urgent:
         return "For your information; nothing is asked of you."
     at_level = f"level {page.level}, {background.policy.levels.get(page.level, '')}".rstrip(", ")

@@ -99,7 +99,10 @@ def alert_view(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 def ahead_view(ahead: Ahead, names: Mapping[str, str]) -> dict[str, Any]:
     """One round to come."""
-    people = ", ".join(names.get(person, person) for person in ahead.people) or "nobody"
+    people = ", ".join(names.get(person, person) for person in ahead.people)
+    told = ", ".join(names.get(person, person) for person in ahead.posts)
+    said = [people] if people else []
+    said += [f"{told} (told without waking)"] if told else []
     levels = " and ".join(f"L{level}" for level in ahead.levels)
     return {
         "at": rfc3339(ahead.at),
@@ -107,7 +110,7 @@ def ahead_view(ahead: Ahead, names: Mapping[str, str]) -> dict[str, Any]:
         "levels": list(ahead.levels),
         "people": list(ahead.people),
         "posts": list(ahead.posts),
-        "summary": f"{levels + ': ' if levels else ''}{people}",
+        "summary": f"{levels + ': ' if levels else ''}{'; '.join(said) or 'nobody'}",
     }
 
 

@@ -21,7 +21,7 @@ from tocsin.domain.lifecycle import require
 from tocsin.domain.people import Role
 from tocsin.domain.rounds import Call, open_round
 from tocsin.domain.severity import Severity
-from tocsin.domain.statements import required
+from tocsin.domain.statements import one_line, required
 
 Events = tuple[ev.Event, ...]
 
@@ -51,7 +51,7 @@ def _declare(_none: None, command: cmd.Declare) -> Events:
         at=command.at,
         actor=command.actor,
         id=command.id,
-        title=required(command.title, "A title says what is broken"),
+        title=required(one_line(command.title), "A title says what is broken"),
         service=command.service,
         group=command.group,
         severity=command.severity,

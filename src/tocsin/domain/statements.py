@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tocsin.domain.commands import Command
 from tocsin.domain.errors import ForbiddenError, InvalidError
 
@@ -19,6 +21,22 @@ def required(text: str, sentence: str) -> str:
     if not text.strip():
         raise InvalidError(f"{sentence}; it was left empty, and nothing was changed.")
     return text.strip()
+
+
+_UNPRINTED = re.compile("[\\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """A title as it may stand in a mail, a page and a terminal.
+
+    Alerts carry what anybody put into them: a line break could forge a line of ours, and a character that turns the
+    direction of writing would turn our own words with it.
+
+    Args:
+        text: as it came.
+    """
+    return _UNPRINTED.sub(" ", _TURNING.sub("", text)).strip()
 
 
 def signer(command: Command) -> str:

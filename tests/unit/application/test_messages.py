@@ -283,3 +283,20 @@ def test_a_plain_message_has_what_is_certain(world, page):
     quiet = write_plainly(replace(page, topic=Topic.TAKEN), ANA, ANA.contacts[0], None, "https://x/a/1")
     assert (quiet.urgent, quiet.facts["link"], "Acknowledge" in quiet.text) == (False, "", False)
     assert quiet.subject == "HIGH: it cannot be read, so look at it [INC-20261123-120000]"
+
+
+def test_a_long_title_leaves_room_for_the_id_and_is_whole_in_the_text(world):
+    world.ingest(signal(annotations={"summary": "W" * 250}))
+    world.send_due()
+    sent = world.email.sent[0]
+    assert sent.subject.endswith(f"W… [{world.incident().id}]")
+    assert len(sent.subject) < 200
+    assert "W" * 250 in sent.text
+
+
+def test_whoever_is_given_a_role_reads_that_they_have_it(world):
+    world.begin()
+    world.does("ana", "assign", Assignment(Role.SME, "cem"))
+    world.send_due()
+    told = next(message for message in world.email.sent if "is now sme" in message.subject)
+    assert told.facts["why"].startswith("You, because you are sme of INC-")

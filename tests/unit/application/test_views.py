@@ -94,6 +94,6 @@ def test_the_ladder_ahead_names_levels_and_people_or_nobody():
         "levels": [2, 3],
         "people": ["bo", "eve"],
         "posts": ["ana"],
-        "summary": "L2 and L3: Bo, eve",
+        "summary": "L2 and L3: Bo, eve; ana (told without waking)",
     }
-    assert ahead_view(replace(coming, levels=(), people=()), {})["summary"] == "nobody"
+    assert ahead_view(replace(coming, levels=(), people=(), posts=()), {})["summary"] == "nobody"
