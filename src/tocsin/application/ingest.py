@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tocsin.application.app import Application
-from tocsin.application.handle import bound_policy, carry_out, facts, roster
+from tocsin.application.handle import bound_policy, carry_out, facts, found, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import AlertRow, Integration, NewAlert
 from tocsin.domain import commands as cmd
@@ -46,6 +46,7 @@ class _Joining:
     """What a commit does to the alerts of one incident, or of one group that has none yet."""
 
     integration: Integration
+    group: str = ""
     fresh: list[tuple[Integration, Signal, bytes]] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     refired: int = 0
@@ -65,12 +66,14 @@ class _Batch:
             ahead of the senders' by as much; a promise that holds by either clock is kept.
         procedures: in force.
         ended: identities of alerts that cleared in this round.
+        stirred: whether somebody is to be told.
     """
 
     now: datetime
     ends_before: datetime
     procedures: Procedures
     ended: set[bytes] = field(default_factory=set)
+    stirred: bool = False
     by_group: dict[str, _Joining] = field(default_factory=dict)
     by_incident: dict[str, _Joining] = field(default_factory=dict)
     rosters: dict[str, Roster] = field(default_factory=dict)
@@ -95,7 +98,7 @@ def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Deli
         deliveries: requests in the order they came.
 
     Returns:
-        Whether anything but a repeat was among them.
+        Whether anybody is to be told now; timers that changed are found by the engine's next look within a second.
     """
     senders: dict[str, tuple[Integration, list[Signal]]] = {}
     for delivery in deliveries:
@@ -113,14 +116,18 @@ def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Deli
 
 
 def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
+    newest = transaction.incidents.newest_in_groups(list(batch.by_group))
+    # Every node locks what it needs in the order of ids, and begins new incidents after that: no two wait in a circle.
+    for incident_id in sorted({*batch.by_incident, *newest.values()}):
+        batch.incidents[incident_id] = found(transaction, incident_id)
     for group, joining in sorted(batch.by_group.items()):
-        _join_group(app, transaction, batch, group, joining)
+        _join_group(app, transaction, batch, joining, newest.get(group, ""))
     for incident_id, joining in sorted(batch.by_incident.items()):
         _join_incident(app, transaction, batch, incident_id, joining)
     transaction.alerts.insert(batch.inserted)
     transaction.alerts.seen(batch.seen)
     transaction.alerts.changed(batch.reworded)
-    return bool(batch.by_incident)
+    return batch.stirred
 
 
 def _sort(
@@ -155,7 +162,7 @@ def _new(batch: _Batch, integration: Integration, signal: Signal, key: bytes) ->
     group = _fitting("\x1f".join((service.id, *values)))
     joining = batch.by_group.get(group)
     if joining is None:
-        joining = batch.by_group[group] = _Joining(integration, service=service)
+        joining = batch.by_group[group] = _Joining(integration, group, service=service)
     joining.fresh.append((integration, signal, key))
     severity = _severity(service, signal)
     if joining.worst is None or severity.worse_than(joining.worst):
@@ -244,18 +251,12 @@ def _content(batch: _Batch, integration: Integration, signal: Signal, key: bytes
     )
 
 
-def _join_group(app: Application, transaction: Transaction, batch: _Batch, group: str, joining: _Joining) -> None:
+def _join_group(app: Application, transaction: Transaction, batch: _Batch, joining: _Joining, newest: str) -> None:
     """New alerts go to the group's open incident, to one resolved a moment ago, or begin one."""
-    incident = transaction.incidents.open_in_group(group)
-    recurrence_of = ""
-    if incident is None:
-        last = transaction.incidents.last_in_group(group)
-        if last is not None and _not_over(app, transaction, batch, last):
-            incident = last
-        else:
-            recurrence_of = last.id if last is not None else ""
-    if incident is None:
-        incident = _declare(transaction, batch, group, joining, recurrence_of)
+    incident = batch.incidents.get(newest)
+    if incident is None or not (incident.is_open or _not_over(app, transaction, batch, incident)):
+        incident = _declare(transaction, batch, joining, newest)
+        batch.stirred = True
     batch.incidents[incident.id] = incident
     batch.inserted += [_content(batch, sender, signal, key, incident.id) for sender, signal, key in joining.fresh]
     whole = batch.by_incident.setdefault(incident.id, joining)
@@ -271,7 +272,7 @@ def _not_over(app: Application, transaction: Transaction, batch: _Batch, last: I
     return recent and not last.closed_as
 
 
-def _declare(transaction: Transaction, batch: _Batch, group: str, joining: _Joining, recurrence_of: str) -> Incident:
+def _declare(transaction: Transaction, batch: _Batch, joining: _Joining, recurrence_of: str) -> Incident:
     assert joining.service is not None, "a group is made with its service"
     assert joining.worst is not None, "a group is made with an alert"
     _sender, signal, _key = joining.fresh[0]
@@ -287,7 +288,7 @@ def _declare(transaction: Transaction, batch: _Batch, group: str, joining: _Join
             id=transaction.incidents.unused_id(batch.now),
             title=f"{signal.name}: {said}"[:_TITLE],
             service=joining.service.id,
-            group=group,
+            group=joining.group,
             severity=joining.worst,
             origin="alert",
             recurrence_of=recurrence_of,
@@ -308,8 +309,7 @@ def _actor(integration: Integration) -> Actor:
 def _join_incident(
     app: Application, transaction: Transaction, batch: _Batch, incident_id: str, joining: _Joining
 ) -> None:
-    incident = batch.incidents.get(incident_id) or transaction.incidents.load(incident_id)
-    assert incident is not None, "alerts are stored with their incident"
+    incident = batch.incidents[incident_id]
     transaction.alerts.changed(joining.changed)
     after = carry_out(
         transaction,
@@ -326,6 +326,8 @@ def _join_incident(
             fingerprints=tuple(key.hex()[:12] for key in joining.fingerprints[:_SHOWN]),
         ),
     )
+    told = (after.round, after.alerts_posted_at) != (incident.round, incident.alerts_posted_at)
+    batch.stirred = batch.stirred or told
     if not after.is_open:
         transaction.alerts.end(incident_id, firing_too=False)
 

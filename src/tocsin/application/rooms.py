@@ -23,8 +23,8 @@ class Incidents(Protocol):
         """The unresolved incident of a group, locked."""
         ...
 
-    def last_in_group(self, group: str) -> Incident | None:
-        """The newest ended incident of a group, locked."""
+    def newest_in_groups(self, groups: Sequence[str]) -> dict[str, str]:
+        """Group to the id of its unresolved incident, else of the one that ended last; nothing is locked."""
         ...
 
     def unused_id(self, at: datetime) -> str:

@@ -17,7 +17,7 @@ from tocsin.application.handle import BROKEN_RULES, carry_out, facts, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
 from tocsin.domain import commands as cmd
-from tocsin.domain.errors import UnavailableError
+from tocsin.domain.errors import HeldError, UnavailableError
 from tocsin.domain.events import PageResult
 from tocsin.domain.incident import Incident
 from tocsin.domain.people import Person
@@ -161,10 +161,14 @@ def report(app: Application) -> int:
 
 
 def _report_one(app: Application, transaction: Transaction, incident_id: str, pages: list[Page]) -> None:
-    """What cannot be put on its chain is not tried again, lest it keep others from theirs; its pages have it too."""
+    """What cannot be put on its chain is not tried again, lest it keep others from theirs; its pages have it too.
+
+    Where another node only holds the incident for long, it comes with a later report.
+    """
     problem = transaction.attempt(lambda: _put_on_chain(app, transaction, incident_id, pages))
     if problem is not None:
         log.error("Results of pages could not be put on the chain of %s.", incident_id, exc_info=problem)
+    if problem is not None and not isinstance(problem, HeldError):
         transaction.pages.reported(pages)
 
 

@@ -27,6 +27,7 @@ from tocsin.domain.lifecycle import STATUS, Status
 
 _STATE = "SELECT id, state, fold_version, head_seq, head_hash FROM incidents "
 _ALL = 10**9
+_CHUNK = 500
 
 
 class IncidentRows:
@@ -42,9 +43,19 @@ class IncidentRows:
     def open_in_group(self, group: str) -> Incident | None:
         return self._one(_STATE + "WHERE group_key = ? AND is_open = 1" + self._sql.lock, (group,))
 
-    def last_in_group(self, group: str) -> Incident | None:
-        ended = "WHERE group_key = ? AND is_open = 0 ORDER BY resolved_at DESC, id DESC LIMIT 1"
-        return self._one(_STATE + ended + self._sql.lock, (group,))
+    def newest_in_groups(self, groups: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for start in range(0, len(groups), _CHUNK):
+            chunk = groups[start : start + _CHUNK]
+            unresolved = f"SELECT group_key, id FROM incidents WHERE group_key IN ({marks(len(chunk))}) AND is_open = 1"
+            found |= dict(self._sql.all(unresolved, chunk))
+        ended = (
+            "SELECT id FROM incidents WHERE group_key = ? AND is_open = 0 ORDER BY resolved_at DESC, id DESC LIMIT 1"
+        )
+        for group in groups:
+            if group not in found and (rows := self._sql.all(ended, (group,))):
+                found[group] = rows[0][0]
+        return found
 
     def _one(self, statement: str, values: Sequence[object]) -> Incident | None:
         rows = self._sql.all(statement, values)

@@ -64,6 +64,7 @@ class PostgresConnection:
         pg.DeadlockDetected,
         psycopg.InterfaceError,
     )
+    held: tuple[type[Exception], ...] = (pg.LockNotAvailable,)
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._cursor = connection.cursor()

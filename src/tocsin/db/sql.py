@@ -25,6 +25,8 @@ class Sql(Protocol):
     """The same, passing over rows another node holds."""
     ends_all: tuple[type[Exception], ...]
     """What ends the transaction as a whole, not only the part of it in which it was raised."""
+    held: tuple[type[Exception], ...]
+    """What says that somebody else holds a row for longer than we wait."""
 
     def all(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows."""

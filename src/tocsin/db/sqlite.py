@@ -34,6 +34,7 @@ class SqliteConnection:
     lock = ""
     skip = ""
     ends_all: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+    held: tuple[type[Exception], ...] = ()
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection

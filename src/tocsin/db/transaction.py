@@ -11,6 +11,7 @@ from tocsin.db.codec import optional_instant
 from tocsin.db.incident_rows import IncidentRows
 from tocsin.db.page_rows import PageRows
 from tocsin.db.sql import Sql
+from tocsin.domain.errors import HeldError
 
 
 class SqlTransaction:
@@ -30,7 +31,8 @@ class SqlTransaction:
             work: done between a savepoint and its release, or undone up to the savepoint.
 
         Returns:
-            What was raised, whatever it was: a broken rule, a bug, a statement the database refused.
+            What was raised, whatever it was: a broken rule, a bug, a statement the database refused; a `HeldError` when
+            somebody else holds a row it needs, so that later it may well go.
         """
         before = self.incidents.heads()
         self._sql.run("SAVEPOINT attempt")
@@ -42,7 +44,9 @@ class SqlTransaction:
             self._sql.run("ROLLBACK TO attempt")
             self._sql.run("RELEASE attempt")
             self.incidents.remember(before)
-            return problem
+            return (
+                HeldError(f"Somebody else holds a row: {problem}.") if isinstance(problem, self._sql.held) else problem
+            )
         self._sql.run("RELEASE attempt")
         return None
 

@@ -83,7 +83,7 @@ def test_a_statement_that_fails_undoes_its_work(database):
 
 
 def test_reading_takes_no_locks_and_sees_what_is_committed(database):
-    """`load`, `open_in_group` and `last_in_group` lock in a transaction that writes; looking must not."""
+    """`load`, `open_in_group` and `due` lock in a transaction that writes; looking must not."""
 
     def work(tx):
         incident = declare(tx, "INC-1", group="g", at=later(0))
@@ -97,12 +97,12 @@ def test_reading_takes_no_locks_and_sees_what_is_committed(database):
         return (
             tx.incidents.load("INC-1"),
             tx.incidents.open_in_group("g"),
-            tx.incidents.last_in_group("g"),
+            tx.incidents.newest_in_groups(["g"]),
             tx.incidents.due(later(10**6), 5),
             len(tx.alerts.open_occurrences("int-1", [alert("INC-1").fingerprint])),
         )
 
-    assert database.read(look) == (incident, incident, None, [incident], 1)
+    assert database.read(look) == (incident, incident, {"g": "INC-1"}, [incident], 1)
 
 
 def test_after_closing_everything_is_unavailable_and_closing_again_is_nothing(database):

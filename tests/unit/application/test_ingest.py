@@ -468,10 +468,13 @@ def test_an_incident_whose_version_cannot_be_read_goes_by_the_one_in_force(world
     assert "goes by the procedures in force" in caplog.text
 
 
-def test_whether_there_is_anything_new_is_told(world):
+def test_whether_anybody_is_to_be_told_now_is_told(world):
     assert world.ingest(signal()) is True
     assert world.ingest(signal()) is False
-    assert world.ingest(signal(firing=False)) is True
+    assert world.ingest(signal(instance="b")) is False
+    world.does("ana", "acknowledge")
+    assert world.ingest(signal(instance="c")) is True
+    assert world.ingest(signal(firing=False)) is False
     assert world.ingest() is False
 
 
