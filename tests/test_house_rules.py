@@ -22,7 +22,7 @@ ERROR_BOUNDARIES: dict[str, str] = {
     "__main__.py:guarded": "the end of the command line: a sentence and an exit code instead of a traceback",
     "application/intake.py:_store": "a delivery that cannot be stored is answered by itself; its neighbours are kept",
     "db/sqlite.py:_one": "one piece of work in a group commit fails alone; its error is handed to whoever waits for it",
-    "db/transaction.py:attempt": "one part of a batch is undone and answered by itself, so that it takes no other with it",
+    "db/transaction.py:attempt": "one part of a batch is undone and answered by itself; it takes no other with it",
     "engine.py:_deliver": "whatever goes wrong in a send becomes the page's result, never a dead worker",
     "engine.py:_loop": "a loop that meets an error is logged, shown by /readyz, and goes on",
     "watching.py:_run": "whatever is written into the watched directory is shown by /readyz, and the next look comes",
