@@ -10,7 +10,7 @@ from tocsin.domain.errors import UnavailableError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-LATEST = "0001"
+LATEST = "0002"
 """The newest migration; a test holds it to the files."""
 
 VERSION_QUERY = "SELECT version_num FROM alembic_version"

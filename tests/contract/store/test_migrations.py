@@ -22,7 +22,7 @@ from tocsin.domain.errors import UnavailableError
 TABLES = {
     "accounts": {"settings", "procedures", "tokens", "sessions", "integrations", "overrides"},
     "incidents": {"incidents", "events", "texts"},
-    "the rest": {"alerts", "pages", "alembic_version"},
+    "the rest": {"alerts", "pages", "callbacks", "alembic_version"},
 }
 
 
