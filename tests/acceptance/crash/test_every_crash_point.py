@@ -9,9 +9,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.acceptance.crash.books import close_books
-from tests.acceptance.crash.senders import payload
-from tests.acceptance.crash.waiting import wait_until
+from reliability.books import close_books
+from reliability.senders import payload
+from reliability.waiting import wait_until
 from tocsin.demo.tocsin_server import TocsinServer, lay_out
 
 DIES_WITHIN_S = 40.0

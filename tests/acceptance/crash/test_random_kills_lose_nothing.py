@@ -6,9 +6,9 @@ import os
 import random
 import threading
 
-from tests.acceptance.crash.books import Books, close_books
-from tests.acceptance.crash.senders import Senders
-from tests.acceptance.crash.waiting import wait_until
+from reliability.books import Books, close_books
+from reliability.senders import Senders
+from reliability.waiting import wait_until
 from tocsin.demo.tocsin_server import TocsinServer, lay_out
 from tocsin.engine import WORKERS
 

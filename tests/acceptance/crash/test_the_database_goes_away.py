@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.acceptance.crash.books import close_books
-from tests.acceptance.crash.senders import Senders, payload
-from tests.acceptance.crash.waiting import wait_until
+from reliability.books import close_books
+from reliability.senders import Senders, payload
+from reliability.waiting import wait_until
 from tocsin.demo.tocsin_server import TocsinServer, lay_out
 from tocsin.engine import WORKERS
 

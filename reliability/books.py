@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.crash.waiting import wait_until
+from reliability.waiting import wait_until
 from tocsin.demo.smtp_sink import SmtpSink
 from tocsin.demo.tocsin_server import TocsinServer
 

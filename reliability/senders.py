@@ -44,7 +44,7 @@ class Senders:
         ]
 
     def _send_all(self, name: int, urls: Sequence[str]) -> None:
-        doors = cycle(urls[name % len(urls) :] + urls[: name % len(urls)])
+        doors = cycle([*urls[name % len(urls) :], *urls[: name % len(urls)]])
         with httpx.Client(trust_env=False, timeout=10) as client:
             for number in count():
                 alert = f"load-{name}-{number}"

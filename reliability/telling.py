@@ -1,0 +1,50 @@
+"""How a driver tells what it saw: one JSON object per line on stdout, the last one a summary; progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+_BEGAN = time.monotonic()
+
+
+def options(about: str | None) -> argparse.ArgumentParser:
+    """The options every driver has.
+
+    Args:
+        about: its module's docstring.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--database-url", help="a PostgreSQL whose user may create databases; without it, where one is needed, our own"
+    )
+    return parser
+
+
+def tell(driver: str, **facts: object) -> None:
+    """Print one result."""
+    print(json.dumps({"driver": driver} | facts), flush=True)
+
+
+def conclude(driver: str, claim: str, *, holds: bool, **figures: object) -> int:
+    """Print the summary, a driver's last line.
+
+    Args:
+        driver: its name.
+        claim: one sentence of what was tested.
+        holds: whether every bar was met.
+        figures: what was measured.
+
+    Returns:
+        The exit code: 0 only when the claim holds.
+    """
+    seconds = round(time.monotonic() - _BEGAN, 1)
+    tell(driver, claim=claim, holds=holds, **figures, seconds=seconds)
+    return 0 if holds else 1
+
+
+def progress(line: str) -> None:
+    """Say to whoever watches how far it is."""
+    print(f"{time.monotonic() - _BEGAN:6.1f} s  {line}", file=sys.stderr, flush=True)
