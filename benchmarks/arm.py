@@ -47,19 +47,37 @@ def arm(home: Home, *, due: int, over: float, resting: int, begins_in: float) ->
     Returns:
         When each of the first kind owes its page, by incident id.
     """
+    with _writing(home) as writer:
+        writer.rest(resting)
+        return writer.due(due, over, datetime.now(UTC) + timedelta(seconds=begins_in))
+
+
+def arm_overdue(home: Home, count: int, by: timedelta) -> None:
+    """Declare incidents in a home that is not being served; each has owed its second level a page for a while.
+
+    Args:
+        home: laid out, its procedures applied.
+        count: how many.
+        by: for how long, from the beginning of arming.
+    """
+    with _writing(home) as writer:
+        writer.alike(count, Severity.HIGH, "overdue", datetime.now(UTC) - writer.second_step - by)
+
+
+@contextlib.contextmanager
+def _writing(home: Home) -> Iterator[_Writer]:
     settings = Settings.from_environment(home.env)
     with open_application(settings) as app:
         procedures = app.database.read(app.shelf.active)
         now = app.database.now()
         people = app.database.read(lambda transaction: roster(transaction, procedures, SERVICE, now))
-    with _connected(settings) as (sql, commit):
-        writer = _Writer(Gathered(sql), commit, procedures.policy, people)
-        writer.rest(resting)
-        return writer.due(due, over, datetime.now(UTC) + timedelta(seconds=begins_in))
+    with connected(settings) as (sql, commit):
+        yield _Writer(Gathered(sql), commit, procedures.policy, people)
 
 
 @contextlib.contextmanager
-def _connected(settings: Settings) -> Iterator[tuple[Sql, Callable[[], None]]]:
+def connected(settings: Settings) -> Iterator[tuple[Sql, Callable[[], None]]]:
+    """The home's database itself, and what commits there."""
     if settings.is_sqlite:
         with contextlib.closing(sqlite3.connect(settings.database_file)) as file:
             yield SqliteConnection(file), file.commit
@@ -112,16 +130,28 @@ class _Writer:
         self._policy = policy
         self._people = people
 
+    @property
+    def second_step(self) -> timedelta:
+        """How long after its declaration a HIGH incident owes its second level a page."""
+        waits = self._policy.timings[Severity.HIGH].unacknowledged[1].after
+        if not isinstance(waits, timedelta):
+            raise TypeError("The second step of HIGH must wait a fixed time for this benchmark.")
+        return waits
+
     def rest(self, count: int) -> None:
-        """Arm incidents that owe nothing for an hour: one is decided, the others are its like under other names."""
-        events = decide(None, self._command(Severity.MEDIUM, "resting-1", datetime.now(UTC)))
+        """Arm incidents that owe nothing for an hour."""
+        self.alike(count, Severity.MEDIUM, "resting", datetime.now(UTC))
+
+    def alike(self, count: int, severity: Severity, name: str, at: datetime) -> None:
+        """Arm many of one kind: one is decided, the others are its like under other names."""
+        events = decide(None, self._command(severity, f"{name}-1", at))
         pattern, declared = fold(events), events[0]
         if not isinstance(declared, Declared):
             raise TypeError("An incident's first event is that it was declared.")
         due_at = next_due(pattern, self._policy)
 
         def like(number: int) -> Armed:
-            own, group = f"{declared.id}-{number}", f"resting-{number}"
+            own, group = f"{declared.id}-{number}", f"{name}-{number}"
             renamed = replace(declared, id=own, group=group)
             return replace(pattern, id=own, group=group), (renamed, *events[1:]), due_at
 
@@ -131,9 +161,7 @@ class _Writer:
 
     def due(self, count: int, over: float, first: datetime) -> dict[str, datetime]:
         """Arm incidents that owe their second level a page soon. Returns when each does, by id."""
-        waits = self._policy.timings[Severity.HIGH].unacknowledged[1].after
-        if not isinstance(waits, timedelta):
-            raise TypeError("The second step of HIGH must wait a fixed time for this benchmark.")
+        waits = self.second_step
         owed: dict[str, datetime] = {}
 
         def each() -> Iterator[Armed]:
