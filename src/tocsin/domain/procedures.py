@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tocsin.domain.alerts import Grouping
 from tocsin.domain.people import Person, Role
@@ -25,6 +26,21 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Degraded:
+    """When people hear that Tocsin itself cannot do its work.
+
+    Args:
+        after: how long something is wrong before the first mail.
+        every: how long until it is said again while it lasts.
+        to: mail addresses that are told beside whoever is on call.
+    """
+
+    after: timedelta = timedelta(minutes=1)
+    every: timedelta = timedelta(minutes=10)
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Company values (decision S): asked for at set-up, live, never bound to an incident."""
 
@@ -34,6 +50,8 @@ class Site:
     status_page_url: str = ""
     conference_url: str = ""
     heartbeat_url: str = ""
+    heartbeat_every: timedelta = timedelta(minutes=1)
+    degraded: Degraded = field(default_factory=Degraded)
     mail: Mail = field(default_factory=Mail)
     webhook_secret: str = ""
 

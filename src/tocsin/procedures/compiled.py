@@ -16,7 +16,7 @@ from tocsin.domain.alerts import Grouping
 from tocsin.domain.errors import ProceduresError
 from tocsin.domain.people import Contact, Notify, Person, Role
 from tocsin.domain.policy import Calendar, Policy, Rung, Timings, Wait
-from tocsin.domain.procedures import Mail, Procedures, RoleDescription, Service, SeverityDescription, Site
+from tocsin.domain.procedures import Degraded, Mail, Procedures, RoleDescription, Service, SeverityDescription, Site
 from tocsin.domain.schedules import Coverage, Schedule
 from tocsin.domain.severity import Severity
 
@@ -188,9 +188,18 @@ def _site(site: Data) -> Site:
         status_page_url=site["status_page_url"],
         conference_url=site["conference_url"],
         heartbeat_url=site["heartbeat_url"],
+        heartbeat_every=timedelta(seconds=site.get("heartbeat_every", 60)),
+        degraded=_degraded(site.get("degraded")),
         mail=Mail(**site["mail"]),
         webhook_secret=(site["webhook"] or {}).get("secret", ""),
     )
+
+
+def _degraded(said: Data | None) -> Degraded:
+    """Versions of the first release do not have it."""
+    if said is None:
+        return Degraded()
+    return Degraded(timedelta(seconds=said["after"]), timedelta(seconds=said["every"]), tuple(said["to"]))
 
 
 def _span(seconds: int | None) -> timedelta | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from tocsin.procedures.fields import Line, MailAddress, Secret, Strict, WebAddress, wrong
+from tocsin.procedures.fields import Line, MailAddress, Secret, Span, Strict, WebAddress, as_written, wrong
 
 
 def _conference(text: str) -> str:
@@ -60,6 +60,17 @@ class Webhook(Strict):
     """${NAME} or file:/path; never the secret itself."""
 
 
+class Degraded(Strict):
+    """When Tocsin says by mail that it cannot do its own work; this needs no database."""
+
+    after: Span = as_written("1 min")
+    """How long something is wrong before the first mail."""
+    every: Span = as_written("10 min")
+    """How long until it is said again while it lasts."""
+    to: list[MailAddress] = Field(default_factory=list)
+    """Who is told beside whoever is on call, such as a list of those who run the machines."""
+
+
 class SiteFile(Strict):
     """The file `site.yaml`: the company's own values; they take effect at once, also for open incidents."""
 
@@ -74,7 +85,10 @@ class SiteFile(Strict):
     conference_url: Annotated[WebAddress, AfterValidator(_conference)] = ""
     """Where an incident's call takes place; {incident_id} in it is filled in."""
     heartbeat_url: WebAddress = ""
-    """An outside watchdog that is told that this server lives; empty for none."""
+    """An outside watchdog, asked by GET each time a canary went through the whole path; empty for none."""
+    heartbeat_every: Span = as_written("1 min")
+    """How often a canary is sent through the whole path."""
+    degraded: Degraded = Field(default_factory=Degraded)
     mail: MailServer
     sms: TextMessages | None = None
     slack: Slack | None = None
