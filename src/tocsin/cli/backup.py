@@ -9,6 +9,7 @@ import typer
 
 from tocsin.cli.asking import give, settings
 from tocsin.cli.backend import laid_out
+from tocsin.cli.contents_text import contents_facts, contents_lines
 from tocsin.cli.options import Json
 from tocsin.domain.errors import InvalidError, NotAllowedNowError
 
@@ -20,7 +21,8 @@ def backup(file: Target, *, yes: Yes = False, as_json: Json = False) -> None:
     """Copy the database into one file, while serving or not.
 
     The file has incidents with their chains, alerts, pages, accounts and every version of the procedures. It can be
-    restored on SQLite and on PostgreSQL alike. Keys are in it: keep it as safe as the home.
+    restored on SQLite and on PostgreSQL alike. Keys are in it: keep it as safe as the home. "Heads" is a hash over the
+    newest links of all timelines: noted elsewhere, it shows at a restore whether somebody rewrote the file.
 
     Example: tocsin backup /var/backups/tocsin.db --yes
     """
@@ -49,5 +51,5 @@ def backup(file: Target, *, yes: Yes = False, as_json: Json = False) -> None:
         fresh.unlink(missing_ok=True)
     size = file.stat().st_size
     told = f"Written to {file}: {found.incidents} incidents with {found.events} events, {size / 1e6:.1f} MB."
-    facts = {"file": str(file.absolute()), "bytes": size, "incidents": found.incidents, "events": found.events}
-    give(facts, [told], as_json=as_json)
+    facts = {"file": str(file.absolute()), "bytes": size, **contents_facts(found)}
+    give(facts, [told, *contents_lines(found)], as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 
 from tocsin.cli.asking import give, settings
 from tocsin.cli.backend import sole_user
+from tocsin.cli.contents_text import contents_facts, contents_lines
 from tocsin.cli.options import Json
 from tocsin.domain.errors import NotAllowedNowError
 from tocsin.settings import Settings
@@ -38,9 +39,8 @@ def restore(file: Source, *, yes: Yes = False, as_json: Json = False) -> None:
         else:
             _put_postgres(here, file, yes=yes)
     told = f"Restored {found.incidents} incidents with {found.events} events from {file}."
-    lines = [told, f"What was there before is in {kept}."] if kept else [told]
-    facts = {"incidents": found.incidents, "events": found.events, "kept": str(kept) if kept else None}
-    give(facts, lines, as_json=as_json)
+    lines = [told, *contents_lines(found)] + ([f"What was there before is in {kept}."] if kept else [])
+    give({**contents_facts(found), "kept": str(kept) if kept else None}, lines, as_json=as_json)
 
 
 def _put_sqlite(here: Settings, file: Path, *, yes: bool) -> Path | None:

@@ -6,6 +6,7 @@ restored into the other; that is also the way from one machine to several.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.db import schema
 from tocsin.db.clock import SteadyClock
+from tocsin.db.codec import GENESIS, link_hash
 from tocsin.db.sqlite import SqliteDatabase
 from tocsin.domain.errors import InvalidError, NotAllowedNowError, UnavailableError
 
@@ -33,11 +35,16 @@ class Contents:
         schema: version of its layout.
         incidents: how many.
         events: how many, over all incidents.
+        heads: SHA-256 of every incident's id and the number and hash of its newest link, hexadecimal; kept elsewhere,
+            it shows that a backup was rewritten.
+        unproven: incidents whose links do not follow from one another up to the head.
     """
 
     schema: str
     incidents: int
     events: int
+    heads: str
+    unproven: tuple[str, ...]
 
 
 def save_sqlite(source: Path, target: Path) -> None:
@@ -103,11 +110,31 @@ def examine(file: Path) -> Contents:
             schema.require_known(version)
             [[incidents]] = reading.execute("SELECT count(*) FROM incidents").fetchall()
             [[events]] = reading.execute("SELECT count(*) FROM events").fetchall()
+            heads, unproven = _chains(reading)
     except OSError as error:
         raise InvalidError(f"{file} cannot be read: {error.strerror}. Nothing was changed.") from error
-    except (sqlite3.Error, ValueError) as error:
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise InvalidError(f"{file} is not a backup that Tocsin wrote ({error}); nothing was changed.") from error
-    return Contents(str(version), int(incidents), int(events))
+    return Contents(str(version), int(incidents), int(events), heads, unproven)
+
+
+def _chains(reading: sqlite3.Connection) -> tuple[str, tuple[str, ...]]:
+    """`Contents.heads` and `Contents.unproven`, from one pass over all links."""
+    ends: dict[str, tuple[int, bytes]] = {}
+    broken: set[str] = set()
+    for incident, seq, body, link in reading.execute(
+        "SELECT incident_id, seq, body, hash FROM events ORDER BY incident_id, seq"
+    ):
+        number, before = ends.get(incident, (0, GENESIS))
+        if (seq, bytes(link)) != (number + 1, link_hash(before, bytes(body))):
+            broken.add(incident)
+        ends[incident] = (seq, bytes(link))
+    digest = hashlib.sha256()
+    for incident, seq, head in reading.execute("SELECT id, head_seq, head_hash FROM incidents ORDER BY id"):
+        digest.update(f"{incident} {seq} {bytes(head).hex()}\n".encode())
+        if ends.pop(incident, None) != (seq, bytes(head)):
+            broken.add(incident)
+    return digest.hexdigest(), tuple(sorted(broken | set(ends)))
 
 
 def restore_sqlite(file: Path, target: Path, keep: Path) -> None:
