@@ -3,66 +3,127 @@
 from __future__ import annotations
 
 import threading
+import time
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count, cycle
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
+
+from tocsin.demo.tocsin_server import TocsinServer
 
 SEVERITIES = ("critical", "error", "warning")
 TOGETHER = 3
 """So many alerts share an incident; each is a request of its own."""
 
-PAUSE_S = 0.03
+EVERY_S = 0.03
 """Between two alerts of one connection: hundreds of incidents in a minute, not thousands."""
 
 AGAIN_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where alerts go in.
+
+    Args:
+        url: whole.
+        key: of the integration, for the door that Prometheus posts to; empty for the door of Alertmanager.
+    """
+
+    url: str
+    key: str = ""
+
+    def send(self, client: httpx.Client, alert: str, name: str, severity: str) -> int:
+        """Send one firing alert in the door's own format. Returns the status of the answer.
+
+        Raises:
+            httpx.TransportError: there was none.
+        """
+        firing: dict[str, Any] = {"labels": labels(alert, name, severity), "annotations": {}}
+        if self.key:
+            return client.post(self.url, json=[firing], headers={"Authorization": f"Bearer {self.key}"}).status_code
+        body = {"version": "4", "status": "firing", "alerts": [firing | {"status": "firing"}]}
+        return client.post(self.url, json=body).status_code
+
+
+def doors(*nodes: TocsinServer) -> list[Door]:
+    """Both doors of each of these nodes; they share the first one's integration."""
+    key = nodes[0].key
+    webhooks = [Door(f"{node.url}/ingest/{key}/alertmanager") for node in nodes]
+    return webhooks + [Door(f"{node.url}/api/v2/alerts", key) for node in nodes]
+
+
+def labels(alert: str, name: str, severity: str) -> dict[str, str]:
+    """Labels of an alert; `alert` tells it from all others, `name` is its incident."""
+    return {"alertname": name, "service": "claudex", "severity": severity, "which": alert}
 
 
 class Senders:
     """Senders at work for as long as the block lasts; no alert is ever sent that was answered by a 2xx before.
 
     Args:
-        urls: doors of equal nodes; after a failure the next one is tried.
+        into: doors of equal nodes; after a failure the next one is tried.
         connections: how many send at once.
+        every_s: seconds between two alerts of one connection; what a failure held up is made up for.
+        together: so many alerts share an incident.
+        severities: labels that incidents take in turn.
 
     Attributes:
-        accepted: names of the alerts that were answered by a 2xx.
+        accepted: names of the alerts that were answered by a 2xx, and when, on `time.monotonic`.
         unavailable: how many requests were answered by a 503.
         dropped: how many requests were not answered at all.
         strange: answers that are neither, for which a sender would give up.
+        slowest_s: seconds the slowest answer took.
     """
 
-    def __init__(self, urls: Sequence[str], connections: int = 4) -> None:
-        self.accepted: list[str] = []
+    def __init__(
+        self,
+        into: Sequence[Door],
+        connections: int = 4,
+        *,
+        every_s: float = EVERY_S,
+        together: int = TOGETHER,
+        severities: Sequence[str] = SEVERITIES,
+    ) -> None:
+        self.accepted: dict[str, float] = {}
         self.unavailable = self.dropped = 0
         self.strange: list[str] = []
+        self.slowest_s = 0.0
+        self._every_s, self._together, self._severities = every_s, together, severities
         self._over = threading.Event()
         self._threads = [
-            threading.Thread(target=self._send_all, args=(name, urls), daemon=True) for name in range(connections)
+            threading.Thread(target=self._send_all, args=(name, into), daemon=True) for name in range(connections)
         ]
 
-    def _send_all(self, name: int, urls: Sequence[str]) -> None:
-        doors = cycle([*urls[name % len(urls) :], *urls[: name % len(urls)]])
+    def _send_all(self, name: int, into: Sequence[Door]) -> None:
+        turns = cycle([*into[name % len(into) :], *into[: name % len(into)]])
+        due = time.monotonic()
         with httpx.Client(trust_env=False, timeout=10) as client:
             for number in count():
-                alert = f"load-{name}-{number}"
-                if not self._send(client, doors, alert, payload(alert, f"Load{name}x{number // TOGETHER}", number)):
+                if not self._send(client, turns, name, number):
                     return
-                if self._over.wait(PAUSE_S):
+                due += self._every_s
+                if self._over.wait(max(0.0, due - time.monotonic())):
                     return
 
-    def _send(self, client: httpx.Client, doors: Iterator[str], alert: str, body: object) -> bool:
+    def _send(self, client: httpx.Client, turns: Iterator[Door], name: int, number: int) -> bool:
         """Until a 2xx; False when the load ends before."""
-        for url in doors:
+        alert, group = f"load-{name}-{number}", number // self._together
+        severity = self._severities[group % len(self._severities)]
+        for door in turns:
+            began = time.monotonic()
             try:
-                status = client.post(url, json=body).status_code
+                status = door.send(client, alert, f"Load{name}x{group}", severity)
             except httpx.TransportError:
                 self.dropped += 1
             else:
+                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
                 if httpx.codes.is_success(status):
-                    self.accepted.append(alert)
+                    self.accepted[alert] = time.monotonic()
                     return True
                 if status == httpx.codes.SERVICE_UNAVAILABLE:
                     self.unavailable += 1
@@ -87,14 +148,3 @@ class Senders:
         self._over.set()
         for thread in self._threads:
             thread.join()
-
-
-def payload(alert: str, name: str, number: int = 0) -> object:
-    """One firing alert as Alertmanager sends it; `alert` tells it from all others, `name` is its incident."""
-    labels = {
-        "alertname": name,
-        "service": "claudex",
-        "severity": SEVERITIES[number // TOGETHER % len(SEVERITIES)],
-        "which": alert,
-    }
-    return {"version": "4", "status": "firing", "alerts": [{"status": "firing", "labels": labels, "annotations": {}}]}
