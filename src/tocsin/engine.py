@@ -1,8 +1,9 @@
 """The engine: threads around the steps of `application.timekeeping` and `application.deliver`, and nothing more.
 
 One keeper ticks the incidents and puts results on their chains; one dispatcher claims what is due, no more than can be
-started at once; each channel has its own workers, so a provider that hangs delays nobody else. What the steps do is in
-the application, where the simulator drives the same code.
+started at once; each channel has its own workers, so a provider that hangs delays nobody else (`application.breaker`
+sees to it that it does not delay its own pages' other ways either). What the steps do is in the application, where the
+simulator drives the same code.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ POLL_S = 1.0
 REPORT_EVERY_S = 1.0
 STRANGE_EVERY_S = 5.0
 STRANGE_AT_ONCE = 50
+HASTEN_EVERY_S = 2.0
 FORGET_EVERY_S = 3600.0
 STOP_WITHIN_S = 10.0
 SILENT_S = 15.0
 """A loop comes round every second; after this long it hangs."""
 _FAULT_PAUSE_S = 1.0
+_PAUSED_S = 5.0
 log = logging.getLogger("tocsin.engine")
 
 
@@ -73,6 +76,7 @@ class Engine:
         }
         self._reported_at = 0.0
         self._strange_at = 0.0
+        self._hasten_at = self._dispatched_at = 0.0
         self._forget_at = time.monotonic() + FORGET_EVERY_S
         self.pulse = Pulse()
 
@@ -163,11 +167,26 @@ class Engine:
         self._channels.connect(self._app.database.read(self._app.shelf.active).site)
         wait = timekeeping.next_page(self._app)
         if wait is None or wait > timedelta(0):
+            self._dispatched_at = time.monotonic()
             return self._until(wait)
         for name in self._channels:
             self._start(name)
         self._fail_strange()
+        self._hasten_waiting()
         return POLL_S
+
+    def _hasten_waiting(self) -> None:
+        """With very many pages waiting a look takes long, so the next comes later: at most a twentieth of the time.
+
+        After a start, a stop or an outage everything has waited; the workers come to it before other ways are tried.
+        """
+        began, before = time.monotonic(), self._dispatched_at
+        self._dispatched_at = began
+        if began - before > _PAUSED_S:
+            self._hasten_at = began + delivery.WAITS_AT_MOST.total_seconds()
+        if began >= self._hasten_at:
+            delivery.hasten_waiting(self._app)
+            self._hasten_at = began + max(HASTEN_EVERY_S, 20 * (time.monotonic() - began))
 
     def _fail_strange(self) -> None:
         """Nothing is sent, so it needs no workers; every few seconds is soon enough and costs a busy engine nothing."""

@@ -95,3 +95,17 @@ def test_a_page_by_a_channel_another_node_may_have_is_left_to_it_for_a_while(wor
     world.clock.forward(0.1)
     assert delivery.strange(world.app, ("email",)) == ["pigeon"]
     assert delivery.strange(world.app, ("email", "pigeon")) == []
+
+
+def test_pages_that_wait_for_a_worker_hasten_other_ways_but_not_right_after_a_start(world, monkeypatch):
+    looked = threading.Event()
+    monkeypatch.setattr(delivery, "hasten_waiting", lambda _app: looked.set() or 0)
+    monkeypatch.setattr(module, "HASTEN_EVERY_S", 0.0)
+    monkeypatch.setattr(delivery, "claim", lambda *_asked: [])
+    world.begin()
+    with running(world) as engine:
+        eventually(lambda: engine._hasten_at > 0)
+        assert not looked.is_set()
+        engine._hasten_at = 0.0
+        world.app.bell.ring()
+        eventually(looked.is_set)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tocsin.application.breaker import Providers
 from tocsin.application.ports import Database, Transaction
 from tocsin.domain.errors import UnavailableError
 from tocsin.domain.procedures import Procedures
@@ -92,6 +93,7 @@ class Application:
         listening_url: how programs on this machine reach this process; empty when it does not listen.
         node: name of this process among its peers.
         bell: rung after commits that leave work.
+        providers: what this process knows of those it sends by.
         crash: called with the name of each named crash point (`TOCSIN_CRASH_AT`).
     """
 
@@ -102,6 +104,7 @@ class Application:
     listening_url: str = ""
     node: str = "local"
     bell: Bell = field(default_factory=Bell)
+    providers: Providers = field(default_factory=Providers)
     crash: Callable[[str], None] = no_crash
 
     def base_url(self, procedures: Procedures) -> str:

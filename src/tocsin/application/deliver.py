@@ -29,6 +29,9 @@ SEND_DEADLINE_S = 8.0
 STRANGE_AFTER = timedelta(seconds=10)
 """How long a page waits for a node of another release that has its channel."""
 
+WAITS_AT_MOST = timedelta(seconds=15)
+"""How long a page may wait for a worker before its person's other ways are tried: all of them within half a minute."""
+
 RETRIES = tuple(timedelta(seconds=s) for s in (5, 10, 15, 30, 60, 120, 300, 300, 300, 300, 600, 600))
 """Waits before the second, third, … attempt of a page that failed for the moment."""
 
@@ -80,10 +83,23 @@ def strange(app: Application, known: Collection[str]) -> list[str]:
     return [name for name in app.database.read(lambda tx: tx.pages.channels_waiting(before)) if name not in known]
 
 
+def hasten_waiting(app: Application) -> int:
+    """Send the other ways of people whose page has waited long for a free worker; how many there were.
+
+    Raises:
+        UnavailableError: the database is out of reach; nothing was changed.
+    """
+    now = app.database.now()
+    before = now - WAITS_AT_MOST
+    if not app.database.read(lambda tx: tx.pages.channels_waiting(before)):
+        return 0
+    return app.database.transact(lambda tx: tx.pages.hasten_waiting(before, now))
+
+
 def deliver(app: Application, channels: Mapping[str, Channel], page: Page) -> Outcome | None:
     """Send one claimed page and record the result; None when it was no longer wanted or no longer ours."""
     message = prepare(app, page)
-    return None if message is None else record(app, page, *send(channels, page, message))
+    return None if message is None else record(app, page, *send(app, channels, page, message))
 
 
 def prepare(app: Application, page: Page) -> Message | ChannelError | None:
@@ -110,12 +126,12 @@ def fail(app: Application, page: Page, detail: str) -> None:
 
 
 def send(
-    channels: Mapping[str, Channel], page: Page, message: Message | ChannelError
+    app: Application, channels: Mapping[str, Channel], page: Page, message: Message | ChannelError
 ) -> tuple[Receipt | None, ChannelError | None]:
-    """Hand the message to its channel; no transaction is open. A receipt, or why there is none."""
+    """Hand the message to its channel, if its breaker lets it; no transaction is open. A receipt, or the failure."""
     if isinstance(message, ChannelError):
         return None, message
-    channel = channels.get(page.channel)
+    channel = app.providers.guard(channels, page.channel)
     if channel is None:
         return None, ChannelError(f"There is no channel named {page.channel} on this node.", permanent=True)
     try:

@@ -146,6 +146,10 @@ class Pages(Protocol):
         """Send the person's other planned pages of the round now; how many there were."""
         ...
 
+    def hasten_waiting(self, before: datetime, at: datetime) -> int:
+        """Send now the other planned pages of people whose first one should have left before an instant; how many."""
+        ...
+
     def live(self, incident_id: str, round_number: int, level: int) -> int:
         """How many pages of a round and level may still reach, or have reached, somebody."""
         ...

@@ -154,6 +154,16 @@ class PageRows:
             (micros(at), micros(at), page.incident_id, page.round, page.person, page.channel, micros(at)),
         )
 
+    def hasten_waiting(self, before: datetime, at: datetime) -> int:
+        now = micros(at)
+        return self._sql.run(
+            "UPDATE pages SET send_at = ?, wake_at = ? WHERE id IN (SELECT other.id FROM pages AS late JOIN pages AS "
+            "other ON other.incident_id = late.incident_id AND other.round = late.round AND other.person = late.person "
+            "WHERE late.wake_at <= ? AND late.state = 'planned' AND late.topic = 'page' AND late.attempt = 1 "
+            "AND other.wake_at > ? AND other.state = 'planned' AND other.topic = 'page' AND other.attempt = 1)",
+            (now, now, micros(before), now),
+        )
+
     def live(self, incident_id: str, round_number: int, level: int) -> int:
         rows = self._sql.all(
             "SELECT count(*) FROM pages WHERE incident_id = ? AND round = ? AND level = ? AND topic = 'page' "

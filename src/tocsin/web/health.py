@@ -72,7 +72,7 @@ class Health:
             if not facts.pop("ready"):
                 reasons.append(f"The engine is {facts['engine_lag_seconds']} s behind: what is due is not being sent.")
         status = 503 if reasons else 200
-        said = {"reasons": reasons, "warnings": list(self._warnings())}
+        said = {"reasons": reasons, "warnings": [*self._warnings(), *self._app.providers.warnings()]}
         return json_answer({"status": "not ready" if reasons else "ready", **said, **facts}, status)
 
     async def metrics(self, _request: Request) -> Response:
@@ -104,6 +104,14 @@ class Health:
             "Whether the watched procedures are valid; if not, an older version is in force.",
             value=valid,
         )
+        held = GaugeMetricFamily(
+            "tocsin_provider_held_back",
+            "Providers that failed last: 1 while they hang and pages go out by other ways at once, else 0.",
+            labels=["provider"],
+        )
+        for provider, is_open in self._app.providers.open().items():
+            held.add_metric([provider], is_open)
+        yield held
         up = GaugeMetricFamily("tocsin_database_up", "Whether the database answers.")
         try:
             lag = readiness(self._app)["engine_lag_seconds"]

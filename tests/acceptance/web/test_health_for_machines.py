@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from starlette.testclient import TestClient
 
+from tocsin.application.breaker import Breaker, Leave
 from tocsin.application.operations import Access
 from tocsin.web.app import create_app
 
@@ -107,3 +109,17 @@ def test_an_admin_is_shown_the_first_fault_and_others_are_not(warned):
         assert "Something else." not in page
     warned.sign_in(Access.COMMANDER)
     assert shown not in warned.client.get("/").text
+
+
+def test_a_provider_that_hangs_is_a_warning_and_a_figure(house):
+    for _ in range(3):
+        house.app.providers.note(
+            "sms", partial(Breaker.failed, at=0.0, leave=Leave.SEND, seconds=8.0, said="no answer")
+        )
+    [warning] = house.client.get("/readyz").json()["warnings"]
+    assert warning.startswith("sms has failed 3 times in a row and is slow about it")
+    lines = house.client.get("/metrics").text.splitlines()
+    assert 'tocsin_provider_held_back{provider="sms"} 1.0' in lines
+    assert "tocsin_procedures_valid 1.0" in lines
+    house.app.providers.note("sms", Breaker.taken)
+    assert house.client.get("/readyz").json()["warnings"] == []

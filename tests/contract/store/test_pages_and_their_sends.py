@@ -279,3 +279,33 @@ def test_pages_of_an_incident_of_a_newer_fold_are_left_alone(database):
     spoil(database, "UPDATE incidents SET fold_version = ? WHERE id = 'INC-1'", FOLD_VERSION + 1)
     assert sorted(it.id for it in claim(database)) == ["pg-2", "pg-test"]
     assert database.read(lambda tx: tx.pages.unreported(10)) == {}
+
+
+def test_the_other_ways_of_pages_that_wait_too_long_are_due_now_and_no_others(database):
+    plan(
+        database,
+        page("waits"),
+        page("its sms", channel="sms", send_at=later(120)),
+        page("its call", channel="voice", send_at=later(300)),
+        page("another round", channel="sms", round=2, send_at=later(120)),
+        page("somebody else", channel="sms", person="bo", send_at=later(120)),
+        page("a later attempt", channel="webhook", attempt=2, send_at=later(120)),
+        page("a post", channel="slack", topic=Topic.POSTED, send_at=later(120)),
+        page("tried anew", incident_id="INC-2", attempt=2),
+        page("its sms too", incident_id="INC-2", channel="sms", send_at=later(120)),
+    )
+    hasten = lambda before, at: database.transact(lambda tx: tx.pages.hasten_waiting(later(before), later(at)))  # noqa: E731
+    assert hasten(-1, 14) == 0
+    assert hasten(0, 15) == 2
+    assert {name for name in ("its sms", "its call") if get(database, name).send_at == later(15)} == {
+        "its sms",
+        "its call",
+    }
+    assert [it.id for it in claim(database, 15, channel="sms")] == ["pg-its sms"]
+    assert hasten(0, 16) == 0
+
+
+def test_a_page_under_way_hastens_nothing(database):
+    plan(database, page("sent"), page("its sms", channel="sms", send_at=later(120)))
+    claim(database, 0)
+    assert database.transact(lambda tx: tx.pages.hasten_waiting(later(60), later(60))) == 0

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.application.world import NOON, PEOPLE, person, procedures, signal
 from tocsin.application import deliver as delivery
+from tocsin.application.breaker import OPENS_AFTER, Providers
 from tocsin.application.moves import Reason, Resolution
 from tocsin.application.ports import ChannelError
 from tocsin.application.records import PageState
@@ -94,6 +95,37 @@ def test_a_failure_for_the_moment_is_tried_again_and_hastens_the_other_way(world
     assert (again.send_at - NOON, again.seq, again.round) == (timedelta(seconds=5), 2, 1)
     failed = next(page for page in world.pages() if page.state is PageState.FAILED)
     assert failed.error == "451 try again later"
+
+
+def test_a_page_that_waits_long_for_a_worker_hastens_the_other_way(world):
+    """A provider may be slow and take everything; then no failure would ever hasten anything."""
+    world.begin()
+    world.clock.forward(14)
+    assert delivery.hasten_waiting(world.app) == 0
+    world.clock.forward(1)
+    assert delivery.hasten_waiting(world.app) == 1
+    webhook = next(page for page in world.pages() if page.channel == "webhook")
+    assert webhook.send_at == NOON + timedelta(seconds=15)
+
+
+def test_a_page_to_a_provider_that_hangs_fails_at_once_and_is_not_lost(world):
+    def hang(_message):
+        world.clock.forward(8)
+
+    def steady():
+        return world.clock.at.timestamp()
+
+    world.app = replace(world.app, providers=Providers(steady))
+    world.email.meanwhile, world.email.down = hang, ChannelError("no answer within 8 s")
+    for number in range(OPENS_AFTER):
+        world.ingest(signal(f"Hangs{number}", severity="error"))
+    world.send_due()
+    world.email.meanwhile = lambda _message: pytest.fail("it was asked")
+    world.ingest(signal("Fifth", severity="error"))
+    world.send_due()
+    assert states(world)["ana", "email", 1] is PageState.FAILED
+    assert states(world)["ana", "webhook", 1] is PageState.ACCEPTED
+    assert states(world)["ana", "email", 2] is PageState.PLANNED
 
 
 def alone(world):
@@ -271,7 +303,7 @@ def test_a_failure_after_the_round_was_answered_is_not_tried_again(world):
     message = delivery.prepare(world.app, page)
     world.does("ana", "acknowledge")
     world.spoil("UPDATE pages SET superseded_by = 0")
-    delivery.record(world.app, page, *delivery.send({"email": Failing(BUSY)}, page, message))
+    delivery.record(world.app, page, *delivery.send(world.app, {"email": Failing(BUSY)}, page, message))
     assert states(world, channel="email") == {("ana", "email", 1): PageState.FAILED}
 
 
