@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
@@ -50,6 +49,32 @@ class Door:
         return client.post(self.url, json=body).status_code
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where somebody declares incidents through the API, one for each alert.
+
+    Args:
+        url: of the server.
+        token: the person's.
+    """
+
+    url: str
+    token: str
+
+    def send(self, client: httpx.Client, alert: str, _name: str, severity: str) -> int:
+        """Declare an incident whose title is the alert. Returns the status of the answer.
+
+        Raises:
+            httpx.TransportError: there was none.
+        """
+        facts = {"title": alert, "service": "claudex", "severity": _DECLARED[severity]}
+        who = {"Authorization": f"Bearer {self.token}"}
+        return client.post(f"{self.url}/api/v1/incidents", json=facts, headers=who).status_code
+
+
+_DECLARED = {"critical": "CRITICAL", "error": "HIGH", "warning": "MEDIUM"}
+
+
 def doors(*nodes: TocsinServer) -> list[Door]:
     """Both doors of each of these nodes; they share the first one's integration."""
     key = nodes[0].key
@@ -65,15 +90,19 @@ def labels(alert: str, name: str, severity: str) -> dict[str, str]:
 class Senders:
     """Senders at work for as long as the block lasts; no alert is ever sent that was answered by a 2xx before.
 
+    A person at a desk does not repeat what was not answered: it may have been done.
+
     Args:
         into: doors of equal nodes; after a failure the next one is tried.
         connections: how many send at once.
         every_s: seconds between two alerts of one connection; what a failure held up is made up for.
+        called: what the names of its alerts begin with.
         together: so many alerts share an incident.
         severities: labels that incidents take in turn.
 
     Attributes:
         accepted: names of the alerts that were answered by a 2xx, and when, on `time.monotonic`.
+        waits: the same instants, each with the seconds that answer took.
         unavailable: how many requests were answered by a 503.
         dropped: how many requests were not answered at all.
         strange: answers that are neither, for which a sender would give up.
@@ -82,24 +111,26 @@ class Senders:
 
     def __init__(
         self,
-        into: Sequence[Door],
+        into: Sequence[Door | Desk],
         connections: int = 4,
         *,
+        called: str = "load",
         every_s: float = EVERY_S,
         together: int = TOGETHER,
         severities: Sequence[str] = SEVERITIES,
     ) -> None:
         self.accepted: dict[str, float] = {}
+        self.waits: list[tuple[float, float]] = []
         self.unavailable = self.dropped = 0
         self.strange: list[str] = []
         self.slowest_s = 0.0
-        self._every_s, self._together, self._severities = every_s, together, severities
+        self._called, self._every_s, self._together, self._severities = called, every_s, together, severities
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._send_all, args=(name, into), daemon=True) for name in range(connections)
         ]
 
-    def _send_all(self, name: int, into: Sequence[Door]) -> None:
+    def _send_all(self, name: int, into: Sequence[Door | Desk]) -> None:
         turns = cycle([*into[name % len(into) :], *into[: name % len(into)]])
         due = time.monotonic()
         with httpx.Client(trust_env=False, timeout=10) as client:
@@ -110,25 +141,28 @@ class Senders:
                 if self._over.wait(max(0.0, due - time.monotonic())):
                     return
 
-    def _send(self, client: httpx.Client, turns: Iterator[Door], name: int, number: int) -> bool:
-        """Until a 2xx; False when the load ends before."""
-        alert, group = f"load-{name}-{number}", number // self._together
+    def _send(self, client: httpx.Client, turns: Iterator[Door | Desk], name: int, number: int) -> bool:
+        """Until a 2xx, or once at a desk; False when the load ends before."""
+        alert, group = f"{self._called}-{name}-{number}", number // self._together
         severity = self._severities[group % len(self._severities)]
         for door in turns:
             began = time.monotonic()
             try:
-                status = door.send(client, alert, f"Load{name}x{group}", severity)
+                status = door.send(client, alert, f"{self._called.title()}{name}x{group}", severity)
             except httpx.TransportError:
                 self.dropped += 1
             else:
                 self.slowest_s = max(self.slowest_s, time.monotonic() - began)
                 if httpx.codes.is_success(status):
-                    self.accepted[alert] = time.monotonic()
+                    at = self.accepted[alert] = time.monotonic()
+                    self.waits.append((at, at - began))
                     return True
                 if status == httpx.codes.SERVICE_UNAVAILABLE:
                     self.unavailable += 1
                 else:
                     self.strange.append(f"{alert}: {status}")
+            if isinstance(door, Desk):
+                return True
             if self._over.wait(AGAIN_S):
                 break
         return False
