@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from tocsin.application.rooms import Accounts, Alerts, Incidents, Pages
+from tocsin.application.rooms import Accounts, Alerts, Crowds, Incidents, Pages
 from tocsin.domain.severity import Severity
 
 T = TypeVar("T")
@@ -19,6 +19,21 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present instant, aware UTC, never before an earlier answer."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How a provider that calls back reaches this page again; bound to it, and so to its person and round.
+
+    Args:
+        base_url: how the provider reaches this server.
+        until: when what comes back is too old to count, in seconds of Unix time; goes into the addresses it calls.
+        code: the digits that a text reply must name; empty when nothing is asked.
+    """
+
+    base_url: str
+    until: int
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,7 @@ class Message:
         subject: one line.
         text: the whole message in plain text, with the links in it.
         facts: the same as data, for channels that carry structure (id, title, why, next, link …).
+        answering: how the provider tells us what became of it; None when it cannot reach us.
     """
 
     page_id: str
@@ -46,6 +62,7 @@ class Message:
     subject: str
     text: str
     facts: dict[str, str] = field(default_factory=dict)
+    answering: Answering | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +72,15 @@ class Receipt:
     Args:
         provider_id: what the provider calls it; empty when it says nothing.
         delivered: True only when the channel itself proves delivery; a mail server's 250 does not.
+        word_within: how soon the provider is to say what became of it, before the person's other ways are tried; None
+            when it never says.
+        again_after: how much later it goes out once more, unless it was answered (calls come in pairs, RULES.md).
     """
 
     provider_id: str = ""
     delivered: bool = False
+    word_within: timedelta | None = None
+    again_after: timedelta | None = None
 
 
 class ChannelError(Exception):
@@ -111,6 +133,11 @@ class Transaction(Protocol):
     @property
     def pages(self) -> Pages:
         """Pages in this transaction."""
+        ...
+
+    @property
+    def crowds(self) -> Crowds:
+        """Pages by whom they reach, in this transaction."""
         ...
 
     @property

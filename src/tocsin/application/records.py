@@ -37,6 +37,7 @@ class Page:
         owner: node that claimed it last; empty when nobody did.
         fence: times it was claimed; a result counts only with the fence it was claimed under.
         superseded_by: sequence number of the event that made it needless; 0 when none did.
+        company: other pages that were claimed together with it and go out in one message, each under its own fence.
     """
 
     id: str
@@ -59,11 +60,39 @@ class Page:
     error: str = ""
     provider_id: str = ""
     superseded_by: int = 0
+    company: tuple[Page, ...] = ()
 
     @property
     def urgent(self) -> bool:
         """Whether it wakes."""
         return self.topic is Topic.PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The most urgent page that is due on a channel, or post; `page_id` names it."""
+
+    page_id: str
+    person: str
+    lane: int
+    topic: Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What reaches one person by one channel: pages, or posts.
+
+    Args:
+        heard_at: when the last message of the span went to them; None when none did.
+        heard_lane: the most urgent lane of what the messages of the span carried.
+        intended: how many were to go within the span, counted no further than was asked for.
+        oldest_at: since when the one waits that has waited longest.
+    """
+
+    heard_at: datetime | None
+    heard_lane: int
+    intended: int
+    oldest_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

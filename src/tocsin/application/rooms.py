@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from tocsin.application.records import AlertRow, Integration, NewAlert, Page, PageState, Session, TimelineEntry, Token
+from tocsin.application.records import (
+    AlertRow,
+    Crowd,
+    Integration,
+    NewAlert,
+    Page,
+    PageState,
+    Session,
+    TimelineEntry,
+    Token,
+    Waiting,
+)
 from tocsin.domain.events import Event
 from tocsin.domain.incident import Incident
 from tocsin.domain.schedules import Override
@@ -178,8 +189,57 @@ class Pages(Protocol):
         """When the earliest page is to be sent or its lease runs out; None when none waits."""
         ...
 
+    def mend(self, before: datetime) -> int:
+        """Let pages that should have left before an instant, in a lane that is none, go out first; how many."""
+        ...
+
+    def forget_tests(self, channels: str, before: datetime) -> int:
+        """Drop test pages by channels whose names begin so, intended before an instant; how many."""
+        ...
+
     def by_state(self) -> dict[str, int]:
         """How many pages are in each state."""
+        ...
+
+
+class Crowds(Protocol):
+    """Pages as they reach people, gathered by person and channel, inside one transaction (`application.bundles`).
+
+    `quiet` says whether posts are meant or pages; test pages are neither.
+    """
+
+    def take_turns(self, channel: str) -> None:
+        """Wait until no other transaction gathers on this channel, so that no two nodes take each other's company."""
+        ...
+
+    def first(self, channel: str, lane: int, at: datetime) -> Waiting | None:
+        """What has been due longest on a channel and lane; None when nothing is."""
+        ...
+
+    def about(self, person: str, channel: str, at: datetime, *, quiet: bool, since: datetime, limit: int) -> Crowd:
+        """What went to a person since an instant, and what waits; `limit` is how far `intended` is counted."""
+        ...
+
+    def take_one(self, page_id: str, at: datetime, owner: str, lease_until: datetime) -> list[Page]:
+        """Claim one page by itself; nothing when another was quicker."""
+        ...
+
+    def take(
+        self, person: str, channel: str, at: datetime, owner: str, lease_until: datetime, *, lanes: range, limit: int
+    ) -> list[Page]:
+        """Claim what waits for a person in these lanes, held or not: the most urgent first, which carries the rest."""
+        ...
+
+    def hold(self, person: str, channel: str, at: datetime, until: datetime, *, lanes: range) -> int:
+        """Let what is due in these lanes wait; how many there were."""
+        ...
+
+    def keep(self, pages: Sequence[Page], lease_until: datetime) -> list[Page]:
+        """Begin the lease of claimed pages anew; those of them that are still ours, as they are now."""
+        ...
+
+    def carry(self, pages: Sequence[Page]) -> None:
+        """Write down that the first of these pages carries the others."""
         ...
 
 
@@ -256,6 +316,10 @@ class Accounts(Protocol):
 
     def procedures(self, version: str) -> bytes | None:
         """A kept version."""
+        ...
+
+    def versions(self) -> list[str]:
+        """Every kept version, the one that was first applied last of all at the front."""
         ...
 
     def active_version(self) -> str:

@@ -8,34 +8,35 @@ from itertools import groupby
 
 from tocsin.application.records import LIVE, Page, PageState
 from tocsin.db.codec import instant, micros, optional_instant
+from tocsin.db.legible import number, state_of, topic_of
 from tocsin.db.sql import Row, Sql, marks
 from tocsin.domain.incident import FOLD_VERSION
-from tocsin.domain.react import Topic
 
-_COLUMNS = (
+COLUMNS = (
     "id, incident_id, seq, round, level, person, channel, attempt, topic, lane, send_at, intended_at, state, owner, "
     "fence, sent_at, settled_at, error, provider_id, superseded_by"
 )
 
-_OURS = "NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.id = pages.incident_id AND fold_version > ?)"
+OURS = "NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.id = pages.incident_id AND fold_version > ?)"
 """Pages of what a newer release has folded are left to it."""
 
 
-def _page(row: Row) -> Page:
+def page_of_row(row: Row) -> Page:
+    """A row of `COLUMNS` as a page."""
     return Page(
         id=row[0],
         incident_id=row[1],
-        seq=row[2],
-        round=row[3],
-        level=row[4],
+        seq=number(row[2]),
+        round=number(row[3]),
+        level=number(row[4]),
         person=row[5],
         channel=row[6],
-        attempt=row[7],
-        topic=Topic(row[8]),
-        lane=row[9],
+        attempt=number(row[7]),
+        topic=topic_of(row[0], row[8], row[9]),
+        lane=number(row[9]),
         send_at=instant(row[10]),
         intended_at=instant(row[11]),
-        state=PageState(row[12]),
+        state=state_of(row[0], row[12]),
         owner=row[13],
         fence=row[14],
         sent_at=optional_instant(row[15]),
@@ -109,12 +110,12 @@ class PageRows:
             rows = self._sql.all(
                 # The CTE is run once; as a subquery, PostgreSQL might run it again and claim more than was asked for.
                 "WITH due AS (SELECT id FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
-                f"AND {_OURS} ORDER BY wake_at LIMIT ?{self._sql.skip}) "
+                f"AND {OURS} ORDER BY wake_at LIMIT ?{self._sql.skip}) "
                 "UPDATE pages SET state = 'sending', owner = ?, fence = fence + 1, wake_at = ?, sent_at = ? "
-                f"WHERE id IN (SELECT id FROM due) RETURNING {_COLUMNS}",
+                f"WHERE id IN (SELECT id FROM due) RETURNING {COLUMNS}",
                 (channel, lane, due, FOLD_VERSION, limit - len(claimed), owner, micros(lease_until), due),
             )
-            claimed += [_page(row) for row in rows]
+            claimed += [page_of_row(row) for row in rows]
         return claimed
 
     def channels_waiting(self, before: datetime) -> list[str]:
@@ -125,10 +126,10 @@ class PageRows:
 
     def claimed(self, page: Page) -> Page | None:
         rows = self._sql.all(
-            f"SELECT {_COLUMNS} FROM pages WHERE id = ? AND state = 'sending' AND owner = ? AND fence = ?",
+            f"SELECT {COLUMNS} FROM pages WHERE id = ? AND state = 'sending' AND owner = ? AND fence = ?",
             (page.id, page.owner, page.fence),
         )
-        return _page(rows[0]) if rows else None
+        return page_of_row(rows[0]) if rows else None
 
     def renew(self, page: Page, lease_until: datetime) -> bool:
         return bool(
@@ -175,10 +176,10 @@ class PageRows:
 
     def unreported(self, limit: int) -> dict[str, list[Page]]:
         rows = self._sql.all(
-            f"SELECT {_COLUMNS} FROM pages WHERE reported = 0 AND {_OURS} ORDER BY incident_id, settled_at LIMIT ?",
+            f"SELECT {COLUMNS} FROM pages WHERE reported = 0 AND {OURS} ORDER BY incident_id, settled_at LIMIT ?",
             (FOLD_VERSION, limit),
         )
-        pages = [_page(row) for row in rows]
+        pages = [page_of_row(row) for row in rows]
         return {incident_id: list(its) for incident_id, its in groupby(pages, key=lambda page: page.incident_id)}
 
     def reported(self, pages: Sequence[Page]) -> list[Page]:
@@ -189,8 +190,8 @@ class PageRows:
         return [page for page in pages if page.id in open_ids]
 
     def get(self, page_id: str) -> Page | None:
-        rows = self._sql.all(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page_id,))
-        return _page(rows[0]) if rows else None
+        rows = self._sql.all(f"SELECT {COLUMNS} FROM pages WHERE id = ?", (page_id,))
+        return page_of_row(rows[0]) if rows else None
 
     def page_of(self, incident_id: str, after: str, limit: int) -> list[Page]:
         further, values = "", [incident_id]
@@ -198,16 +199,27 @@ class PageRows:
             further = " AND (intended_at, seq, id) > (SELECT intended_at, seq, id FROM pages WHERE id = ?)"
             values.append(after)
         rows = self._sql.all(
-            f"SELECT {_COLUMNS} FROM pages WHERE incident_id = ?{further} ORDER BY intended_at, seq, id LIMIT ?",
+            f"SELECT {COLUMNS} FROM pages WHERE incident_id = ?{further} ORDER BY intended_at, seq, id LIMIT ?",
             (*values, limit),
         )
-        return [_page(row) for row in rows]
+        return [page_of_row(row) for row in rows]
 
     def count(self, incident_id: str) -> int:
         return int(self._sql.all("SELECT count(*) FROM pages WHERE incident_id = ?", (incident_id,))[0][0])
 
     def next_at(self) -> datetime | None:
         return optional_instant(self._sql.all("SELECT min(wake_at) FROM pages WHERE wake_at IS NOT NULL")[0][0])
+
+    def mend(self, before: datetime) -> int:
+        return self._sql.run(
+            "UPDATE pages SET lane = 0 WHERE wake_at <= ? AND lane NOT IN (0, 1, 2, 3, 4)", (micros(before),)
+        )
+
+    def forget_tests(self, channels: str, before: datetime) -> int:
+        return self._sql.run(
+            "DELETE FROM pages WHERE incident_id = '' AND topic = 'test' AND channel LIKE ? AND intended_at < ?",
+            (f"{channels}%", micros(before)),
+        )
 
     def by_state(self) -> dict[str, int]:
         return {state: int(count) for state, count in self._sql.all("SELECT state, count(*) FROM pages GROUP BY state")}

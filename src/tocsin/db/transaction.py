@@ -8,6 +8,7 @@ from datetime import datetime
 from tocsin.db.account_rows import AccountRows
 from tocsin.db.alert_rows import AlertRows
 from tocsin.db.codec import optional_instant
+from tocsin.db.crowd_rows import CrowdRows
 from tocsin.db.incident_rows import IncidentRows
 from tocsin.db.page_rows import PageRows
 from tocsin.db.sql import Sql
@@ -22,6 +23,7 @@ class SqlTransaction:
         self.incidents = IncidentRows(sql)
         self.alerts = AlertRows(sql)
         self.pages = PageRows(sql)
+        self.crowds = CrowdRows(sql)
         self.accounts = AccountRows(sql)
 
     def attempt(self, work: Callable[[], None]) -> Exception | None:

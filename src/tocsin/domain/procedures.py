@@ -41,6 +41,23 @@ class Degraded:
 
 
 @dataclass(frozen=True, slots=True)
+class Telephone:
+    """How text messages and calls go out: an account with a service that speaks Twilio's API.
+
+    Args:
+        base_url: where that API is.
+        account_sid: the account; empty when there is none.
+        auth_token: its secret, as a reference; it also signs what the service calls back with.
+        sender: the number that messages and calls come from, always the same one.
+    """
+
+    base_url: str = ""
+    account_sid: str = ""
+    auth_token: str = ""
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Company values (decision S): asked for at set-up, live, never bound to an incident."""
 
@@ -53,6 +70,8 @@ class Site:
     heartbeat_every: timedelta = timedelta(minutes=1)
     degraded: Degraded = field(default_factory=Degraded)
     mail: Mail = field(default_factory=Mail)
+    telephone: Telephone = field(default_factory=Telephone)
+    slack_webhook: str = ""
     webhook_secret: str = ""
 
 
@@ -84,6 +103,21 @@ class RoleDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundles:
+    """How what goes to one person by one channel is gathered, so that a flood does not bury them.
+
+    Args:
+        calm: as many pages within `every` are no flood.
+        wait: how long a page that is not the first waits for company.
+        every: in a flood, the time between one message and the next.
+    """
+
+    calm: int = 5
+    wait: timedelta = timedelta(seconds=2)
+    every: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
 class SeverityDescription:
     """How people recognise a severity (R5).
 
@@ -111,6 +145,7 @@ class Procedures:
         title: what people call them.
         roles: the five roles, in the team's words (R1).
         severities: how each level is recognised (R5).
+        bundles: how messages to people are gathered.
     """
 
     version: str
@@ -123,6 +158,7 @@ class Procedures:
     title: str = ""
     roles: Mapping[Role, RoleDescription] = field(default_factory=dict)
     severities: Mapping[Severity, SeverityDescription] = field(default_factory=dict)
+    bundles: Bundles = field(default_factory=Bundles)
 
     def service(self, name: str | None, fallback: str) -> Service:
         """The named service, or the integration's own when the label names none we know (RULES.md)."""

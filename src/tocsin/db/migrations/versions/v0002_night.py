@@ -22,6 +22,10 @@ def upgrade() -> None:
     op.add_column("pages", sa.Column("receipt_by", _Instant))
     op.add_column("pages", sa.Column("carried_by", sa.Text, nullable=False, server_default=""))
     _partial("pages_without_receipt", "pages", ["receipt_by"], "receipt_by IS NOT NULL")
+    whose = ["person", "channel"]
+    op.create_index("pages_intended", "pages", [*whose, "send_at"])
+    _partial("pages_gathering", "pages", [*whose, "send_at"], "wake_at IS NOT NULL")
+    _partial("pages_heard", "pages", [*whose, "sent_at"], "sent_at IS NOT NULL AND carried_by = ''")
     op.create_table(
         "callbacks",
         sa.Column("id", sa.Text, primary_key=True),

@@ -1,0 +1,128 @@
+"""Pages by whom they reach: what went to a person lately, what waits for them, and taking all of it together.
+
+Every statement goes by an index that begins with person and channel, so it costs the same behind 100,000 other pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tocsin.application.records import Crowd, Page, Waiting
+from tocsin.db.codec import instant, micros, optional_instant
+from tocsin.db.page_rows import COLUMNS, OURS, page_of_row
+from tocsin.db.sql import Sql, marks
+from tocsin.domain.incident import FOLD_VERSION
+from tocsin.domain.react import Topic
+
+_THEIRS = "person = ? AND channel = ? AND lane >= ? AND lane < ? AND topic <> 'test'"
+_WAITS = "send_at <= ? AND wake_at IS NOT NULL AND (state = 'planned' OR wake_at <= ?)"
+"""Planned and its time has come, held or not; or claimed by a node whose lease has run out."""
+_HEARD = "(state IN ('accepted', 'delivered', 'acknowledged') OR (state = 'sending' AND wake_at > ?))"
+_QUIET_LANES, _URGENT_LANES = range(4, 5), range(4)
+_AT_ONCE = 500
+_TURNS = 7461637
+"""The key of the advisory locks that stand for turns; the number is ours and means nothing."""
+
+
+class CrowdRows:
+    """`application.rooms.Crowds` on SQL."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def take_turns(self, channel: str) -> None:
+        if self._sql.skip:  # SQLite has one writer
+            self._sql.all("SELECT pg_advisory_xact_lock(?, hashtext(?))", (_TURNS, channel))
+
+    def first(self, channel: str, lane: int, at: datetime) -> Waiting | None:
+        rows = self._sql.all(
+            "SELECT id, person, lane, topic FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
+            f"AND {OURS} ORDER BY wake_at LIMIT 1{self._sql.skip}",
+            (channel, lane, micros(at), FOLD_VERSION),
+        )
+        return Waiting(rows[0][0], rows[0][1], rows[0][2], Topic(rows[0][3])) if rows else None
+
+    def about(self, person: str, channel: str, at: datetime, *, quiet: bool, since: datetime, limit: int) -> Crowd:
+        lanes = _QUIET_LANES if quiet else _URGENT_LANES
+        theirs = (person, channel, lanes.start, lanes.stop)
+        now, then = micros(at), micros(since)
+        [(heard_at, heard_lane)] = self._sql.all(
+            f"SELECT max(sent_at), min(lane) FROM pages WHERE {_THEIRS} AND carried_by = '' AND sent_at > ? "
+            f"AND {_HEARD}",
+            (*theirs, then, now),
+        )
+        [(intended,)] = self._sql.all(
+            f"SELECT count(*) FROM (SELECT 1 FROM pages WHERE {_THEIRS} AND send_at > ? AND send_at <= ? LIMIT ?) AS c",
+            (*theirs, then, now, limit),
+        )
+        oldest = self._sql.all(
+            f"SELECT send_at FROM pages WHERE {_THEIRS} AND {_WAITS} ORDER BY send_at LIMIT 1", (*theirs, now, now)
+        )
+        return Crowd(
+            heard_at=optional_instant(heard_at),
+            heard_lane=lanes.stop if heard_lane is None else heard_lane,
+            intended=int(intended),
+            oldest_at=instant(oldest[0][0]) if oldest else at,
+        )
+
+    def take_one(self, page_id: str, at: datetime, owner: str, lease_until: datetime) -> list[Page]:
+        return self._claim([page_id], "", at, owner, lease_until)
+
+    def take(
+        self, person: str, channel: str, at: datetime, owner: str, lease_until: datetime, *, lanes: range, limit: int
+    ) -> list[Page]:
+        now = micros(at)
+        rows = self._sql.all(
+            f"SELECT id FROM pages WHERE {_THEIRS} AND {_WAITS} AND {OURS} ORDER BY lane, send_at, id "
+            f"LIMIT ?{self._sql.skip}",
+            (person, channel, lanes.start, lanes.stop, now, now, FOLD_VERSION, limit),
+        )
+        ids = [page_id for (page_id,) in rows]
+        carried = [
+            page
+            for some in (ids[start : start + _AT_ONCE] for start in range(1, len(ids), _AT_ONCE))
+            for page in self._claim(some, ids[0], at, owner, lease_until)
+        ]
+        return self._claim(ids[:1], "", at, owner, lease_until) + sorted(
+            carried, key=lambda page: (page.lane, page.send_at, page.id)
+        )
+
+    def _claim(self, ids: Sequence[str], leader: str, at: datetime, owner: str, lease_until: datetime) -> list[Page]:
+        if not ids:
+            return []
+        rows = self._sql.all(
+            "UPDATE pages SET state = 'sending', owner = ?, fence = fence + 1, wake_at = ?, sent_at = ?, "
+            f"carried_by = ? WHERE id IN ({marks(len(ids))}) AND wake_at IS NOT NULL "
+            f"AND (state = 'planned' OR wake_at <= ?) RETURNING {COLUMNS}",
+            (owner, micros(lease_until), micros(at), leader, *ids, micros(at)),
+        )
+        return [page_of_row(row) for row in rows]
+
+    def hold(self, person: str, channel: str, at: datetime, until: datetime, *, lanes: range) -> int:
+        now = micros(at)
+        return self._sql.run(
+            f"UPDATE pages SET wake_at = ? WHERE id IN (SELECT id FROM pages WHERE {_THEIRS} AND send_at <= ? "
+            f"AND wake_at <= ?{self._sql.skip})",
+            (micros(until), person, channel, lanes.start, lanes.stop, now, now),
+        )
+
+    def keep(self, pages: Sequence[Page], lease_until: datetime) -> list[Page]:
+        known = {page.id: page for page in pages}
+        ids = list(known)
+        found: dict[str, Page] = {}
+        for some in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
+            rows = self._sql.all(
+                f"UPDATE pages SET wake_at = ? WHERE id IN ({marks(len(some))}) AND state = 'sending' AND owner = ? "
+                f"RETURNING {COLUMNS}",
+                (micros(lease_until), *some, pages[0].owner),
+            )
+            found |= {page.id: page for page in map(page_of_row, rows)}
+        return [found[name] for name in ids if name in found and found[name].fence == known[name].fence]
+
+    def carry(self, pages: Sequence[Page]) -> None:
+        leader = pages[0].id
+        self._sql.many(
+            "UPDATE pages SET carried_by = ? WHERE id = ?",
+            [("" if page.id == leader else leader, page.id) for page in pages],
+        )
