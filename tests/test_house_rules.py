@@ -20,6 +20,7 @@ SOURCE = ROOT / "src" / "tocsin"
 # nobody foresaw is turned into something a person sees; anywhere else, name the error.
 ERROR_BOUNDARIES: dict[str, str] = {
     "__main__.py:guarded": "the end of the command line: a sentence and an exit code instead of a traceback",
+    "application/intake.py:_keep_sound": "one alert that cannot be stored is halved down to; its siblings are kept",
     "application/intake.py:_store": "a delivery that cannot be stored is answered by itself; its neighbours are kept",
     "db/sqlite.py:_one": "one piece of work in a group commit fails alone; its error is handed to whoever waits for it",
     "db/transaction.py:attempt": "one part of a batch is undone and answered by itself; it takes no other with it",

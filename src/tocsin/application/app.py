@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tocsin.application.breaker import Providers
+from tocsin.application.flights import Flights
 from tocsin.application.ports import Database, Transaction
-from tocsin.domain.errors import UnavailableError
+from tocsin.application.set_aside import SET_ASIDE
+from tocsin.domain.errors import ProceduresError, UnavailableError
 from tocsin.domain.procedures import Procedures
 
 Compile = Callable[[bytes, str], Procedures]
@@ -25,6 +28,7 @@ class Shelf:
     def __init__(self, compile_version: Compile) -> None:
         self._compile = compile_version
         self._versions: dict[str, Procedures] = {}
+        self._good: Procedures | None = None
 
     def version(self, transaction: Transaction, version: str) -> Procedures:
         """The procedures an incident is bound to.
@@ -48,8 +52,25 @@ class Shelf:
         return self._compile(data, version)
 
     def active(self, transaction: Transaction) -> Procedures:
-        """The procedures in force now."""
-        return self.version(transaction, transaction.accounts.active_version())
+        """The procedures in force now; the last good ones where those cannot be read: somebody's rules, not none."""
+        version = transaction.accounts.active_version()
+        try:
+            self._good = self.version(transaction, version)
+        except (ProceduresError, UnavailableError, ValueError) as problem:
+            good = self._good or self._newest(transaction)
+            if good is None or not version:
+                raise
+            said = f"The procedures in force, {version[:12]}, cannot be read; {good.version[:12]} hold instead."
+            SET_ASIDE.note(said, problem)
+            self._good = good
+        return self._good
+
+    def _newest(self, transaction: Transaction) -> Procedures | None:
+        """The newest version that can be read."""
+        for version in transaction.accounts.versions():
+            with suppress(ProceduresError, UnavailableError, ValueError):
+                return self.version(transaction, version)
+        return None
 
 
 class Bell:
@@ -94,6 +115,8 @@ class Application:
         node: name of this process among its peers.
         bell: rung after commits that leave work.
         providers: what this process knows of those it sends by.
+        machines: names of channels that programs read; what goes by any other is gathered (`application.bundles`).
+        flights: what became of this process's canaries.
         crash: called with the name of each named crash point (`TOCSIN_CRASH_AT`).
     """
 
@@ -105,6 +128,8 @@ class Application:
     node: str = "local"
     bell: Bell = field(default_factory=Bell)
     providers: Providers = field(default_factory=Providers)
+    machines: frozenset[str] = frozenset()
+    flights: Flights = field(default_factory=Flights)
     crash: Callable[[str], None] = no_crash
 
     def base_url(self, procedures: Procedures) -> str:

@@ -7,11 +7,14 @@ result counts only with the fence it was claimed under.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
+from tocsin.application import bundles, canary
 from tocsin.application.app import Application
+from tocsin.application.bundle_messages import IN_FULL, write_bundle
 from tocsin.application.handle import BROKEN_RULES, carry_out, facts, intent
 from tocsin.application.links import link
 from tocsin.application.messages import Background, write, write_plainly, write_test
@@ -20,6 +23,7 @@ from tocsin.application.records import Page, PageState
 from tocsin.domain import commands as cmd
 from tocsin.domain.ahead import ahead
 from tocsin.domain.incident import Incident
+from tocsin.domain.people import Contact, Person
 from tocsin.domain.react import SendPage, Topic
 
 LEASE = timedelta(seconds=10)
@@ -44,6 +48,7 @@ _A_DAY_OF_ATTEMPTS = len(RETRIES) + 144
 GIVE_UP_LEVEL_AFTER = 3
 """Failed attempts after which the next level is paged, while this one goes on being tried."""
 
+SETTLED_AT_ONCE = 250
 _ERROR = 500
 log = logging.getLogger("tocsin.engine")
 
@@ -57,18 +62,25 @@ class Outcome:
 
 
 def claim(app: Application, channel: str, limit: int) -> list[Page]:
-    """Take due pages of a channel under a lease.
+    """Take due pages of a channel under a lease; where people read it, each with the others that it carries.
 
     Args:
         app: the application.
         channel: whose pages.
-        limit: how many at the most; no more than can be started at once.
+        limit: how many messages at the most; no more than can be started at once.
 
     Raises:
         UnavailableError: the database is out of reach; nothing was claimed.
     """
     now = app.database.now()
-    pages = app.database.transact(lambda tx: tx.pages.claim(channel, now, app.node, now + LEASE, limit))
+    lease_until = now + LEASE
+
+    def work(transaction: Transaction) -> list[Page]:
+        if channel in app.machines:
+            return transaction.pages.claim(channel, now, app.node, lease_until, limit)
+        return bundles.claim(app, transaction, channel, now, lease_until, limit)
+
+    pages = app.database.transact(work)
     if pages:
         app.crash("page.after_claim")
     return pages
@@ -80,7 +92,10 @@ def strange(app: Application, known: Collection[str]) -> list[str]:
     Claimed and delivered like any other, such a page fails for good, so that its person's next way is tried.
     """
     before = app.database.now() - STRANGE_AFTER
-    return [name for name in app.database.read(lambda tx: tx.pages.channels_waiting(before)) if name not in known]
+    waiting = app.database.read(lambda tx: tx.pages.channels_waiting(before))
+    if waiting:
+        app.database.transact(lambda tx: tx.pages.mend(before))
+    return [name for name in waiting if name not in known]
 
 
 def hasten_waiting(app: Application) -> int:
@@ -108,21 +123,20 @@ def prepare(app: Application, page: Page) -> Message | ChannelError | None:
     Returns:
         The message, or why it cannot be sent to anybody; None when it is no longer wanted or no longer ours.
     """
-    return app.database.transact(lambda tx: _prepare(app, tx, page))
+    return app.database.transact(lambda tx: _prepare_all(app, tx, page) if page.company else _prepare(app, tx, page))
 
 
 def record(app: Application, page: Page, receipt: Receipt | None, failure: ChannelError | None) -> Outcome | None:
     """Keep what came of a send; None when the claim no longer holds, so that another's result counts."""
     app.crash("page.after_send")
-    outcome = app.database.transact(lambda tx: _settle(app, tx, page, receipt, failure))
+    outcome = _settle_all(app, page, receipt, failure)
     app.bell.ring()
     return outcome
 
 
 def fail(app: Application, page: Page, detail: str) -> None:
     """Record that a claimed page could not be written or sent, so that the next way is tried."""
-    failure = ChannelError(detail)
-    app.database.transact(lambda tx: _settle(app, tx, page, None, failure))
+    _settle_all(app, page, None, ChannelError(detail))
 
 
 def send(
@@ -149,14 +163,49 @@ def _prepare(app: Application, transaction: Transaction, page: Page) -> Message 
     if current.superseded_by:
         transaction.pages.settle(current, PageState.SUPERSEDED, app.database.now(), "", "")
         return None
-    procedures = app.shelf.active(transaction)
-    person = procedures.people.get(page.person)
+    if canary.is_canary(current):
+        return canary.message(current)
+    whom = _whom(app, transaction, page)
+    if isinstance(whom, ChannelError):
+        return whom
+    if page.topic is Topic.TEST:
+        return write_test(page.id, *whom, app.base_url(app.shelf.active(transaction)))
+    return _written(app, transaction, page, incident, *whom)
+
+
+def _prepare_all(app: Application, transaction: Transaction, page: Page) -> Message | ChannelError | None:
+    """The same for a page and its company, of which one alone may be left."""
+    now = app.database.now()
+    wanted = bundles.wanted(transaction, page, now, now + LEASE)
+    if len(wanted) < 2:  # noqa: PLR2004 - a bundle is more than one
+        return _prepare(app, transaction, wanted[0]) if wanted else None
+    whom = _whom(app, transaction, page)
+    if isinstance(whom, ChannelError):
+        return whom
+    telling = bundles.worth_telling(wanted)
+    full = telling[:IN_FULL]
+    # In the order of their ids, as everybody locks incidents.
+    incidents = {each.incident_id: _incident(transaction, each) for each in sorted(full, key=lambda it: it.incident_id)}
+    told = [_written(app, transaction, each, incidents[each.incident_id], *whom) for each in full]
+    base_url = app.base_url(app.shelf.active(transaction))
+    message = write_bundle(wanted[0], told, telling[IN_FULL:], *whom, base_url) if len(telling) > 1 else told[0]
+    return replace(message, page_id=wanted[0].id, carries=tuple(each.id for each in wanted))
+
+
+def _whom(app: Application, transaction: Transaction, page: Page) -> tuple[Person, Contact] | ChannelError:
+    """Who it goes to, and where; as the procedures say now."""
+    person = app.shelf.active(transaction).people.get(page.person)
     contact = person.reached_by(page.channel) if person else None
     if person is None or contact is None:
         return ChannelError(f"{page.person} has no {page.channel} contact any more.", permanent=True)
-    if page.topic is Topic.TEST:
-        return write_test(page.id, person, contact, app.base_url(procedures))
-    base_url = app.base_url(procedures)
+    return person, contact
+
+
+def _written(
+    app: Application, transaction: Transaction, page: Page, incident: Incident | None, person: Person, contact: Contact
+) -> Message:
+    """A page or post in words; in plain ones where its own cannot be found."""
+    base_url = app.base_url(app.shelf.active(transaction))
     if incident is not None:
         try:
             return write(page, person, contact, background(app, transaction, incident, page))
@@ -197,6 +246,32 @@ def background(app: Application, transaction: Transaction, incident: Incident, p
         base_url=base_url,
         link=link(app, base_url, page.id),
     )
+
+
+def _settle_all(
+    app: Application, page: Page, receipt: Receipt | None, failure: ChannelError | None
+) -> Outcome | None:
+    """Keep the result of a page and of each that it carried, some at a time, so that a large bundle stops nobody."""
+    outcome = app.database.transact(lambda tx: _settle(app, tx, page, receipt, failure))
+    left = page.company
+    while left:
+        some, left = left[:SETTLED_AT_ONCE], left[SETTLED_AT_ONCE:]
+        app.database.transact(partial(_settle_some, app, some, left, receipt, failure))
+    return outcome
+
+
+def _settle_some(
+    app: Application,
+    some: Sequence[Page],
+    left: Sequence[Page],
+    receipt: Receipt | None,
+    failure: ChannelError | None,
+    transaction: Transaction,
+) -> None:
+    if left and failure is not None:  # what a failure leads to takes its time, and the others' leases run
+        transaction.crowds.keep(left, app.database.now() + LEASE)
+    for page in some:
+        _settle(app, transaction, page, receipt, failure)
 
 
 def _settle(

@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from tocsin.application import canary
 from tocsin.application.app import Application
-from tocsin.application.handle import bound_policy, carry_out, facts, found, roster
+from tocsin.application.handle import bound_policy, carry_out, found, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import AlertRow, Integration, NewAlert
+from tocsin.application.set_aside import SET_ASIDE
 from tocsin.domain import commands as cmd
 from tocsin.domain.alerts import Signal, fingerprint
+from tocsin.domain.errors import NotFoundError
 from tocsin.domain.events import Actor
 from tocsin.domain.incident import Incident
 from tocsin.domain.people import Roster
@@ -22,9 +25,7 @@ from tocsin.domain.procedures import Procedures, Service
 from tocsin.domain.severity import Severity, from_label
 
 TOUCH_EVERY = timedelta(minutes=1)
-REFUSAL_EVERY = timedelta(minutes=10)
-REFUSED_BYTES = 2048
-_TITLE = 300
+TITLE = 300
 _GROUP = 500
 _SHOWN = 20
 
@@ -101,10 +102,14 @@ def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Deli
         Whether anybody is to be told now; timers that changed are found by the engine's next look within a second.
     """
     senders: dict[str, tuple[Integration, list[Signal]]] = {}
+    changed = False
     for delivery in deliveries:
+        if canary.is_sender(delivery.integration):
+            canary.take_in(app, transaction, delivery.signals)
+            changed = True
+            continue
         senders.setdefault(delivery.integration.id, (delivery.integration, []))[1].extend(delivery.signals)
     waiting: dict[str, tuple[Integration, Sequence[Signal]]] = {**senders}
-    changed = False
     while waiting:
         now = app.database.now()
         batch = _Batch(now, now + min(app.database.clock_step(), timedelta(0)), app.shelf.active(transaction))
@@ -119,7 +124,7 @@ def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
     newest = transaction.incidents.newest_in_groups(list(batch.by_group))
     # Every node locks what it needs in the order of ids, and begins new incidents after that: no two wait in a circle.
     for incident_id in sorted({*batch.by_incident, *newest.values()}):
-        batch.incidents[incident_id] = found(transaction, incident_id)
+        _load(transaction, batch, incident_id)
     for group, joining in sorted(batch.by_group.items()):
         _join_group(app, transaction, batch, joining, newest.get(group, ""))
     for incident_id, joining in sorted(batch.by_incident.items()):
@@ -128,6 +133,14 @@ def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
     transaction.alerts.seen(batch.seen)
     transaction.alerts.changed(batch.reworded)
     return batch.stirred
+
+
+def _load(transaction: Transaction, batch: _Batch, incident_id: str) -> None:
+    """One that cannot be read is paged about by its own ticks; alerts must not be refused for its sake."""
+    try:
+        batch.incidents[incident_id] = found(transaction, incident_id)
+    except (NotFoundError, ValueError) as problem:
+        SET_ASIDE.note(f"{incident_id} cannot be read; new alerts of its group begin an incident beside it.", problem)
 
 
 def _sort(
@@ -171,7 +184,7 @@ def _new(batch: _Batch, integration: Integration, signal: Signal, key: bytes) ->
 
 def _fitting(group: str) -> str:
     """The group's key, short enough for an index: a label's value may be longer than a page of one."""
-    return group if len(group) <= _GROUP else f"{group[:_TITLE]}\x1f{hashlib.sha256(group.encode()).hexdigest()}"
+    return group if len(group) <= _GROUP else f"{group[:TITLE]}\x1f{hashlib.sha256(group.encode()).hexdigest()}"
 
 
 def _severity(service: Service, signal: Signal) -> Severity:
@@ -253,6 +266,11 @@ def _content(batch: _Batch, integration: Integration, signal: Signal, key: bytes
 
 def _join_group(app: Application, transaction: Transaction, batch: _Batch, joining: _Joining, newest: str) -> None:
     """New alerts go to the group's open incident, to one resolved a moment ago, or begin one."""
+    while newest and newest not in batch.incidents:
+        joining.group = _fitting(f"{joining.group}\x1f{newest}")
+        newest = transaction.incidents.newest_in_groups([joining.group]).get(joining.group, "")
+        if newest:
+            _load(transaction, batch, newest)
     incident = batch.incidents.get(newest)
     if incident is None or not (incident.is_open or _not_over(app, transaction, batch, incident)):
         incident = _declare(transaction, batch, joining, newest)
@@ -282,11 +300,11 @@ def _declare(transaction: Transaction, batch: _Batch, joining: _Joining, recurre
         None,
         cmd.Declare(
             at=batch.now,
-            actor=_actor(joining.integration),
+            actor=actor_of(joining.integration),
             policy=batch.procedures.policy,
             roster=batch.roster(transaction, joining.service.id),
             id=transaction.incidents.unused_id(batch.now),
-            title=f"{signal.name}: {said}"[:_TITLE],
+            title=f"{signal.name}: {said}"[:TITLE],
             service=joining.service.id,
             group=joining.group,
             severity=joining.worst,
@@ -302,21 +320,24 @@ def declare(transaction: Transaction, procedures: Procedures, command: cmd.Decla
     return carry_out(transaction, None, replace(command, roster=people))
 
 
-def _actor(integration: Integration) -> Actor:
+def actor_of(integration: Integration) -> Actor:
+    """Whom the log names for what a sender did."""
     return Actor(f"integration:{integration.name}", "integration")
 
 
 def _join_incident(
     app: Application, transaction: Transaction, batch: _Batch, incident_id: str, joining: _Joining
 ) -> None:
-    incident = batch.incidents[incident_id]
+    incident = batch.incidents.get(incident_id)
     transaction.alerts.changed(joining.changed)
+    if incident is None:
+        return
     after = carry_out(
         transaction,
         incident,
         cmd.AttachAlerts(
             at=max(batch.now, incident.updated_at),
-            actor=_actor(joining.integration),
+            actor=actor_of(joining.integration),
             policy=bound_policy(app, transaction, incident),
             roster=batch.roster(transaction, incident.service),
             new=len(joining.fresh),
@@ -330,54 +351,3 @@ def _join_incident(
     batch.stirred = batch.stirred or told
     if not after.is_open:
         transaction.alerts.end(incident_id, firing_too=False)
-
-
-def refuse(app: Application, transaction: Transaction, integration: Integration, detail: str, body: bytes) -> bool:
-    """Page the default level because a sender's payload was refused: a refused payload is a lost page.
-
-    Args:
-        app: the application.
-        transaction: the caller's.
-        integration: who sent it.
-        detail: what was wrong with it.
-        body: as received; the first 2 kB are kept.
-
-    Returns:
-        Whether it was recorded; at most once in ten minutes for an integration. Whoever has the incident of an earlier
-        refusal is told; while nobody has it, its ladder goes on.
-    """
-    now = app.database.now()
-    known = next((item for item in transaction.accounts.integrations() if item.id == integration.id), None)
-    if known is None or (known.refused_at is not None and now - known.refused_at < REFUSAL_EVERY):
-        return False
-    transaction.accounts.refused(integration.id, now)
-    shown = body[:REFUSED_BYTES].decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
-    procedures = app.shelf.active(transaction)
-    group = f"refused\x1f{integration.id}"
-    incident = transaction.incidents.open_in_group(group)
-    if incident is not None:
-        at = facts(app, transaction, incident)
-        note = cmd.Note(
-            at=at.at, actor=_actor(integration), policy=at.policy, roster=at.roster, text=f"{detail}\n\n{shown}"
-        )
-        again = cmd.AttachAlerts(at=at.at, actor=_actor(integration), policy=at.policy, roster=at.roster, new=1)
-        carry_out(transaction, carry_out(transaction, incident, note), again)
-        return True
-    declare(
-        transaction,
-        procedures,
-        cmd.Declare(
-            at=now,
-            actor=_actor(integration),
-            policy=procedures.policy,
-            id=transaction.incidents.unused_id(now),
-            title=f"Alerts from {integration.name} are being refused: {detail}"[:_TITLE],
-            service=procedures.service(None, integration.service).id,
-            group=group,
-            severity=from_label(None, {}),
-            origin="system",
-            symptoms=shown,
-            impact="What this sender reports is not being paged until its payload is mended.",
-        ),
-    )
-    return True

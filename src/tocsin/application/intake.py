@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from tocsin.application import canary
 from tocsin.application.app import Application
-from tocsin.application.ingest import Delivery, ingest, refuse
+from tocsin.application.ingest import Delivery, ingest
 from tocsin.application.records import Integration
+from tocsin.application.refusals import refuse
+from tocsin.application.set_aside import SET_ASIDE
 from tocsin.domain.alerts import Signal
 from tocsin.domain.errors import HeldError, UnavailableError
 
@@ -41,10 +44,12 @@ class Intake:
 
     Args:
         app: the application.
+        own: senders of this process's own, which no table has.
     """
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, own: Sequence[Integration] = ()) -> None:
         self._app = app
+        self._own = own
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tocsin-intake", daemon=True)
         self._keys: dict[str, Integration] = {}
@@ -111,7 +116,7 @@ class Intake:
 
     async def _read_keys(self, loop: asyncio.AbstractEventLoop) -> None:
         found = await loop.run_in_executor(None, self._app.database.read, lambda tx: tx.accounts.integrations())
-        self._keys = {item.key: item for item in found if item.revoked_at is None}
+        self._keys = {item.key: item for item in (*found, *self._own) if item.revoked_at is None}
         self._keys_at = loop.time()
 
     async def submit(self, integration: Integration, signals: Sequence[Signal]) -> None:
@@ -168,7 +173,7 @@ class Intake:
             return
         alone = len(batch) == 1
         try:
-            self._commit(batch)
+            self._commit([one.delivery for one in batch])
         except UnavailableError as error:
             if alone or not isinstance(error, HeldError):
                 _answer(batch, error)
@@ -176,7 +181,8 @@ class Intake:
         except Exception as error:
             log.exception("Deliveries, first one of %s, could not be stored.", batch[0].delivery.integration.name)
             if alone:
-                _answer(batch, UnavailableError(f"It could not be stored ({error}); nothing of it was, send it again."))
+                self._keep_sound(batch[0].delivery)
+                _answer(batch, UnavailableError(f"Not all of it could be stored ({error}); send it again."))
                 return
         else:
             _answer(batch, None)
@@ -184,11 +190,30 @@ class Intake:
         for one in batch:
             self._store([one])
 
-    def _commit(self, batch: list[_Waiting]) -> None:
+    def _keep_sound(self, delivery: Delivery) -> None:
+        """Store what can be of a delivery that cannot be stored as a whole; its sender hears 503, and sends it again.
+
+        Halves of halves: one alert that is in the way costs a few tries, and the others do not wait for it.
+        """
+        signals, middle = delivery.signals, len(delivery.signals) // 2
+        if not middle:
+            SET_ASIDE.note(f"An alert of {delivery.integration.name} cannot be stored; its sender tries again.")
+            return
+        for half in (signals[:middle], signals[middle:]):
+            part = Delivery(delivery.integration, half)
+            try:
+                self._commit([part])
+            except UnavailableError:
+                return
+            except Exception:
+                log.debug("Some of %s is in the way.", delivery.integration.name, exc_info=True)
+                self._keep_sound(part)
+
+    def _commit(self, deliveries: list[Delivery]) -> None:
         app = self._app
-        changed = app.database.transact(lambda tx: ingest(app, tx, [one.delivery for one in batch]))
+        changed = app.database.transact(lambda tx: ingest(app, tx, deliveries))
         app.crash("ingest.after_commit")
-        self.accepted += sum(len(one.delivery.signals) for one in batch)
+        self.accepted += sum(len(one.signals) for one in deliveries if not canary.is_sender(one.integration))
         if changed:
             app.bell.ring()
 

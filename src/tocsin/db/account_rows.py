@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.application.records import Integration, Session, Token
-from tocsin.db.codec import instant, micros, optional_instant
+from tocsin.application.set_aside import SET_ASIDE
+from tocsin.db.codec import FIRST, LAST, instant, micros, optional_instant
 from tocsin.db.sql import Row, Sql
 from tocsin.domain.schedules import Override
 
@@ -15,6 +16,14 @@ _SESSIONS = "SELECT hash, role, person, incident_id, token_id, created_at, expir
 
 def _token(row: Row) -> Token:
     return Token(row[0], bytes(row[1]), row[2], row[3], row[4], instant(row[5]), optional_instant(row[6]))
+
+
+def _stands(override: Override) -> bool:
+    """Whether it has a beginning and an end; without them it would give somebody's turn away for ever."""
+    if {override.starts_at, override.ends_at}.isdisjoint((FIRST, LAST)):
+        return True
+    SET_ASIDE.note(f"The times of override {override.id} cannot be read, so the turn is left to whose it is.")
+    return False
 
 
 class AccountRows:
@@ -128,7 +137,8 @@ class AccountRows:
 
     def overrides(self) -> list[Override]:
         rows = self._sql.all("SELECT id, schedule, person, starts_at, ends_at FROM overrides ORDER BY starts_at, id")
-        return [Override(row[0], row[1], row[2], instant(row[3]), instant(row[4])) for row in rows]
+        found = [Override(row[0], row[1], row[2], instant(row[3]), instant(row[4])) for row in rows]
+        return [override for override in found if _stands(override)]
 
     def remove_override(self, override_id: str) -> bool:
         return bool(self._sql.run("DELETE FROM overrides WHERE id = ?", (override_id,)))
@@ -145,4 +155,7 @@ class AccountRows:
         return bytes(rows[0][0]) if rows else None
 
     def active_version(self) -> str:
-        return (self.get("active-procedures") or b"").decode()
+        return (self.get("active-procedures") or b"").decode(errors="replace")
+
+    def versions(self) -> list[str]:
+        return [row[0] for row in self._sql.all("SELECT version FROM procedures ORDER BY applied_at DESC, version")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,20 @@ def _id(row: tuple[Any, ...]) -> int:
     return row_id
 
 
+def _digest(stored: object) -> bytes:
+    """What is no digest is unlike every digest, so that the next word of the sender replaces it."""
+    return bytes(stored) if isinstance(stored, bytes | memoryview) else b""
+
+
+def _content(payload: bytes) -> dict[str, Any]:
+    """What a sender said; where it cannot be read, nothing, so that its neighbours are shown all the same."""
+    with suppress(msgspec.MsgspecError, TypeError):
+        content = msgspec.json.decode(bytes(payload))
+        if isinstance(content, dict):
+            return content
+    return dict(msgspec.json.decode(_FORGOTTEN))
+
+
 class AlertRows:
     """`application.rooms.Alerts` on SQL."""
 
@@ -46,7 +61,7 @@ class AlertRows:
             for row in rows:
                 key = bytes(row[1])
                 found[key] = AlertRow(
-                    row[0], key, row[2], bool(row[3]), optional_instant(row[4]), instant(row[5]), bytes(row[6])
+                    row[0], key, row[2], bool(row[3]), optional_instant(row[4]), instant(row[5]), _digest(row[6])
                 )
         return found
 
@@ -131,7 +146,7 @@ class AlertRows:
                 "last_seen_at": instant(row[8]),
                 "cleared_at": optional_instant(row[9]),
                 "fingerprint": bytes(row[10]).hex(),
-                **msgspec.json.decode(bytes(row[12] or row[11])),
+                **_content(row[12] or row[11]),
             }
             for row in rows
         ]

@@ -23,6 +23,9 @@ from tocsin.domain.incident import Incident
 GENESIS = bytes(32)
 REDACTED = "[redacted]"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+"""What a stored number that is no instant is read as: one row with such a number must not stop those beside it."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -51,8 +54,13 @@ def micros(at: datetime) -> int:
 
 
 def instant(at: int) -> datetime:
-    """The aware UTC instant a stored number stands for."""
-    return _EPOCH + timedelta(microseconds=at)
+    """The aware UTC instant a stored number stands for; `FIRST` or `LAST` for one that stands for none."""
+    try:
+        return _EPOCH + timedelta(microseconds=at)
+    except OverflowError:
+        return FIRST if at < 0 else LAST
+    except TypeError:  # SQLite keeps whatever it is given
+        return LAST
 
 
 def optional_micros(at: datetime | None) -> int | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import MsgspecError
 
 from tocsin.application.records import TimelineEntry
+from tocsin.application.set_aside import SET_ASIDE
 from tocsin.db.codec import (
     GENESIS,
     decode_event,
@@ -28,6 +29,7 @@ from tocsin.domain.lifecycle import STATUS, Status
 _STATE = "SELECT id, state, fold_version, head_seq, head_hash FROM incidents "
 _ALL = 10**9
 _CHUNK = 500
+_ILLEGIBLE = (AssertionError, AttributeError, LookupError, TypeError, ValueError, MsgspecError)
 
 
 class IncidentRows:
@@ -64,9 +66,9 @@ class IncidentRows:
     def _state(self, row: Row) -> Incident:
         """The stored state, or a fresh fold when this release computes it differently or it is not its log's."""
         incident_id, state, fold_version, head_seq, head = row
-        self._heads[incident_id] = bytes(head)
         if fold_version == FOLD_VERSION:
-            with suppress(MsgspecError):
+            with suppress(MsgspecError, TypeError):
+                self._heads[incident_id] = bytes(head)
                 incident = decode_state(bytes(state))
                 if incident.seq == head_seq:
                     return incident
@@ -74,10 +76,10 @@ class IncidentRows:
 
     def _folded(self, incident_id: str, fold_version: int) -> Incident:
         """The log is the truth: what follows is chained to its last link, whatever the row says."""
-        log = self.timeline(incident_id, 0, _ALL)
         try:
+            log = self.timeline(incident_id, 0, _ALL)
             incident = fold(_decoded(entry) for entry in log)
-        except (LookupError, TypeError, ValueError, MsgspecError) as error:
+        except _ILLEGIBLE as error:
             if fold_version > FOLD_VERSION:
                 raise _newer(incident_id) from error
             raise ValueError(f"The log of {incident_id} cannot be read: {error!r}.") from error
@@ -151,7 +153,8 @@ class IncidentRows:
     def _state_or_id(self, row: Row) -> Incident | str:
         try:
             return self._state(row)
-        except ValueError:
+        except ValueError as problem:
+            SET_ASIDE.note(f"Neither the state nor the log of {row[0]} can be read.", problem)
             return str(row[0])
 
     def rearm(self, incident_id: str, next_due_at: datetime | None) -> None:

@@ -149,7 +149,7 @@ class PostgresDatabase:
                 raise self._unavailable(error) from error
             except psycopg.DataError as error:
                 raise _unfit(error) from error
-        raise UnavailableError("The database refused the same transaction again and again; nothing was changed.")
+        raise HeldError("The database refused the same transaction again and again; nothing was changed.")
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a read-only transaction."""

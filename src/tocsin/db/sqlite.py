@@ -28,6 +28,10 @@ _BATCH = 256
 _Job = tuple[Callable[[Transaction], Any], "Future[Any]"]
 
 
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")
+
+
 class SqliteConnection:
     """`db.sql.Sql` on one sqlite3 connection; SQLite locks the whole database, so rows need no lock of their own."""
 
@@ -99,6 +103,8 @@ class SqliteDatabase:
             )
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
+        # A text that is no UTF-8 would otherwise make every statement fail whose answer it is in.
+        connection.text_factory = _text
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")

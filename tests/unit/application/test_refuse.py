@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.application.world import NOON
-from tocsin.application.ingest import refuse
+from tocsin.application.refusals import refuse
 from tocsin.application.moves import Resolution
 from tocsin.domain import events as ev
 from tocsin.domain.severity import Severity

@@ -175,10 +175,16 @@ def test_an_incident_that_cannot_even_be_read_pages_too_and_delays_no_other(worl
     assert len(world.events(ev.RoundOpened)) == 2
 
 
-def test_when_not_even_the_procedures_in_force_can_be_read_it_is_tried_again_and_said_loudly(world, caplog):
-    incident = world.begin()
+def forget_procedures(world):
+    """As after a start."""
     world.known.clear()
     world.app.shelf._versions.clear()
+    world.app.shelf._good = None
+
+
+def test_when_not_even_the_procedures_in_force_can_be_read_it_is_tried_again_and_said_loudly(world, caplog):
+    incident = world.begin()
+    forget_procedures(world)
     world.spoil("UPDATE procedures SET data = ?", b"garbage")
     world.clock.forward(minutes=15)
     assert world.tick() == timekeeping.Ticked(1, (incident.id,))
