@@ -50,6 +50,7 @@ class Message:
         subject: one line.
         text: the whole message in plain text, with the links in it.
         facts: the same as data, for channels that carry structure (id, title, why, next, link …).
+        carries: ids of the pages it tells of, when there are several; the first is `page_id`.
         answering: how the provider tells us what became of it; None when it cannot reach us.
     """
 
@@ -62,6 +63,7 @@ class Message:
     subject: str
     text: str
     facts: dict[str, str] = field(default_factory=dict)
+    carries: tuple[str, ...] = ()
     answering: Answering | None = None
 
 

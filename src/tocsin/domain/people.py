@@ -18,6 +18,14 @@ class Role(StrEnum):
     DOCUMENTATION = "documentation"
 
 
+_BETWEEN_DIGITS = str.maketrans("", "", " ().-")
+
+
+def dialled(number: str) -> str:
+    """A phone number as it is dialled: without what people write between its digits."""
+    return number.translate(_BETWEEN_DIGITS)
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """One way to reach a person.

@@ -16,7 +16,16 @@ from tocsin.domain.alerts import Grouping
 from tocsin.domain.errors import ProceduresError
 from tocsin.domain.people import Contact, Notify, Person, Role
 from tocsin.domain.policy import Calendar, Policy, Rung, Timings, Wait
-from tocsin.domain.procedures import Degraded, Mail, Procedures, RoleDescription, Service, SeverityDescription, Site
+from tocsin.domain.procedures import (
+    Degraded,
+    Mail,
+    Procedures,
+    RoleDescription,
+    Service,
+    SeverityDescription,
+    Site,
+    Telephone,
+)
 from tocsin.domain.schedules import Coverage, Schedule
 from tocsin.domain.severity import Severity
 
@@ -191,6 +200,8 @@ def _site(site: Data) -> Site:
         heartbeat_every=timedelta(seconds=site.get("heartbeat_every", 60)),
         degraded=_degraded(site.get("degraded")),
         mail=Mail(**site["mail"]),
+        telephone=Telephone(**(site["sms"] or {})),
+        slack_webhook=(site["slack"] or {}).get("webhook_url", ""),
         webhook_secret=(site["webhook"] or {}).get("secret", ""),
     )
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tocsin.channels import REGISTRY
+from tocsin.domain.people import dialled
 from tocsin.domain.policy import Wait
 from tocsin.procedures.secret import is_reference
 from tocsin.procedures.spans import HOW_TO_WRITE, PATTERN, parse_span
@@ -228,6 +229,8 @@ Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string", "
 # ── names, words, addresses ──────────────────────────────────────────────────────────────────────────────────────
 
 _MAIL: Final = re.compile(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+")
+_DIALLED: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_MEMBER: Final = re.compile(r"-|[UW][A-Z0-9]{2,20}", re.ASCII)
 
 
 def is_mail_address(text: str) -> bool:
@@ -247,6 +250,16 @@ def is_web_address(text: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def is_phone_number(text: str) -> bool:
+    """Whether the text is a number as it is dialled from anywhere (E.164), spaces and the like between its digits."""
+    return _DIALLED.fullmatch(dialled(text)) is not None
+
+
+def is_slack_member(text: str) -> bool:
+    """Whether the text is a Slack member's id, or "-" for nobody in particular."""
+    return _MEMBER.fullmatch(text) is not None
 
 
 def _web_address(text: str) -> str:

@@ -18,6 +18,8 @@ from tocsin.procedures.fields import (
     Zone,
     as_written,
     is_mail_address,
+    is_phone_number,
+    is_slack_member,
     is_web_address,
     nearest,
     shown,
@@ -30,9 +32,10 @@ class ContactMethod(Strict):
     """One way to reach a person."""
 
     channel: Channel
-    """What carries it: email, webhook or console."""
+    """What carries it: email, sms, voice, slack, webhook or console."""
     address: Line
-    """Where to: a mail address, a web address; for the console any name."""
+    """Where to: a mail address; a number with its country for sms and voice; for slack the id of the member who is
+    mentioned, or -; a web address; for the console any name."""
     verified: bool = True
     """false until the person has shown that they receive it; `tocsin test-page PERSON` is how."""
 
@@ -42,6 +45,12 @@ class ContactMethod(Strict):
             raise wrong(f"{shown(self.address)} is not a mail address; write name@example.org", "address")
         if self.channel == "webhook" and not is_web_address(self.address):
             raise wrong(f"{shown(self.address)} is not a web address; write https://…", "address")
+        if self.channel in {"sms", "voice"} and not is_phone_number(self.address):
+            told = f"{shown(self.address)} is not a phone number with its country; write it like +15550100"
+            raise wrong(told, "address")
+        if self.channel == "slack" and not is_slack_member(self.address):
+            told = f"{shown(self.address)} is not a Slack member's id; write it like U012AB3CD, or - to mention nobody"
+            raise wrong(told, "address")
         return self
 
 

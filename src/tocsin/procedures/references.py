@@ -54,7 +54,7 @@ def dangling(trees: Mapping[str, Node]) -> Iterator[Fault]:
             yield from _unknown(file, "schedule", schedules_of_level, schedules)
     yield from _unstaffed(people, services)
     if isinstance(trees.get("site.yaml"), Table):
-        yield from _unsigned(people, trees["site.yaml"])
+        yield from _unequipped(people, trees["site.yaml"])
 
 
 def _unknown(file: str, kind: str, names: Node | None, known: tuple[str, ...]) -> Iterator[Fault]:
@@ -63,20 +63,43 @@ def _unknown(file: str, kind: str, names: Node | None, known: tuple[str, ...]) -
             yield Fault(file, place, f"there is no {kind} {name!r} in people.yaml; {nearest(name, known)}")
 
 
-def _unsigned(people: Node, site: Node) -> Iterator[Fault]:
-    """Webhooks are signed, so that a contact without the secret would fail only when it is needed."""
-    secret = part(site, "webhook").values.get("secret")
-    if isinstance(secret, Scalar) and secret.value:
-        return
+_WRITE_WHERE: Final = "write where the secret is: ${NAME}"
+_ACCOUNT: Final = (
+    ("sms", "account_sid", "write the account, such as AC…"),
+    ("sms", "auth_token", _WRITE_WHERE),
+    ("sms", "sender", "write the number that messages and calls come from, such as +15550100"),
+)
+_NEEDED: Final = (
+    ("webhook", "a webhook", (("webhook", "secret", _WRITE_WHERE),)),
+    ("slack", "a Slack contact", (("slack", "webhook_url", _WRITE_WHERE),)),
+    ("sms", "a number for text messages", _ACCOUNT),
+    ("voice", "a number for calls", _ACCOUNT),
+)
+"""What a channel needs of `site.yaml`, so that a contact without it does not fail only when it is needed."""
+
+
+def _unequipped(people: Node, site: Node) -> Iterator[Fault]:
+    said = set()
+    for channel, has, values in _NEEDED:
+        name = _first_with(channel, people)
+        for table, key, remedy in values if name else ():
+            value = part(site, table).values.get(key)
+            if (isinstance(value, Scalar) and value.value) or (table, key) in said:
+                continue
+            said.add((table, key))
+            message = f"{table}.{key} is missing, and {name!r} has {has}; {remedy}"
+            yield Fault("site.yaml", find(site, [table, key], key=True), message)
+
+
+def _first_with(channel: str, people: Node) -> str:
+    """The first person with a contact of a channel; empty when nobody has one."""
     for name, person in part(people, "people").values.items():
         contacts = person.values.get("contacts") if isinstance(person, Table) else None
-        channels = (
-            [part(contact).values.get("channel") for contact in contacts.items] if isinstance(contacts, Series) else []
-        )
-        if any(isinstance(channel, Scalar) and channel.value == "webhook" for channel in channels):
-            message = f"webhook.secret is missing, and {name!r} has a webhook; write where the secret is: ${{NAME}}"
-            yield Fault("site.yaml", find(site, ["webhook", "secret"], key=True), message)
-            return
+        for contact in contacts.items if isinstance(contacts, Series) else ():
+            found = part(contact).values.get("channel")
+            if isinstance(found, Scalar) and found.value == channel:
+                return name
+    return ""
 
 
 def _unstaffed(people: Node, services: Node | None) -> Iterator[Fault]:

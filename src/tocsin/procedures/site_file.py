@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from tocsin.procedures.fields import Line, MailAddress, Secret, Span, Strict, WebAddress, as_written, wrong
+from tocsin.procedures.fields import (
+    Line,
+    MailAddress,
+    Secret,
+    Span,
+    Strict,
+    WebAddress,
+    as_written,
+    is_phone_number,
+    shown,
+    wrong,
+)
 
 
 def _conference(text: str) -> str:
@@ -34,20 +45,29 @@ class MailServer(Strict):
 
 
 class TextMessages(Strict):
-    """How text messages go out: a service that speaks Twilio's API."""
+    """How text messages and calls go out, and answers come back: a service that speaks Twilio's API."""
 
     base_url: WebAddress = ""
+    """Where that API is; Twilio's own when left out."""
     account_sid: str = ""
+    """The account, such as AC and 32 letters and digits."""
     auth_token: Secret = ""
+    """${NAME} or file:/path. It also proves that a receipt or an answer comes from the service."""
     sender: str = ""
-    """The number that messages come from, such as +1-555-0100."""
+    """The number that messages and calls come from, with its country: +1-555-0100. Answers come back to it."""
+
+    @model_validator(mode="after")
+    def _number_is_one(self) -> Self:
+        if self.sender and not is_phone_number(self.sender):
+            raise wrong(f"{shown(self.sender)} is not a phone number with its country; write +15550100", "sender")
+        return self
 
 
 class Slack(Strict):
-    """How chat messages go out and answers come back."""
+    """How messages reach a Slack channel."""
 
     webhook_url: Secret = ""
-    """Whoever knows it can write to the channel, so it is kept like a password."""
+    """An incoming webhook's. Whoever knows it can write to the channel, so it is kept like a password."""
     bot_token: Secret = ""
     signing_secret: Secret = ""
     base_url: WebAddress = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import html
 import io
 import re
 import ssl
@@ -14,21 +15,25 @@ from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from standardwebhooks import Webhook as Verifier
 
-from tocsin.application.ports import Channel, Message
+from reliability.providers import Behaviour, FakeSlack, FakeTwilio
+from reliability.providers.slack import Posted
+from tocsin.application.ports import Answering, Channel, Message
 from tocsin.channels import REGISTRY, ChannelSettings
 from tocsin.channels.console import Console
 from tocsin.demo.smtp_sink import LOOPBACK, SmtpSink
-from tocsin.domain.procedures import Mail, Site
+from tocsin.domain.procedures import Mail, Site, Telephone
 from tocsin.domain.severity import Severity
 
 TLS = Path(__file__).resolve().parent / "tls"
 SECRETS = {
     "${MAIL_PASSWORD}": "correct horse battery staple",
     "${WEBHOOK_SECRET}": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "${TWILIO_TOKEN}": "an-auth-token-that-is-nobody-elses-business",
 }
 SITE = Site(
     public_url="http://127.0.0.1:8080",
@@ -51,6 +56,7 @@ def message(to: str, **more) -> Message:
         "subject": "CRITICAL claudex is down",
         "text": "You, because you are on call.\nAcknowledge: https://tocsin.example.org/a/page-1.token\n",
         "facts": {"link": "https://tocsin.example.org/a/page-1.token"},
+        "answering": Answering("http://127.0.0.1:8080", 1_790_000_000, "123456"),
     }
     return Message(to=to, **{**facts, **more})
 
@@ -79,14 +85,20 @@ class Peer(ABC):
         channel: made by the registry's line, but for the console, which is given a stream.
         address: what a contact would say.
         mood: can be changed at any time.
+        whole: whether the whole text arrives; where it is too long to be read or heard, it does not.
     """
 
     channel: Channel
     address: str
     mood = Mood.TAKES
+    whole = True
 
     @abstractmethod
     def received(self) -> list[Received]: ...
+
+    def arrives(self, sent: Message) -> str:
+        """What must be among what a person gets."""
+        return sent.text
 
     @abstractmethod
     def __enter__(self) -> Self: ...
@@ -300,9 +312,104 @@ class ConsolePeer(Peer):
         self.channel.close()
 
 
+class ProviderPeer(Peer):
+    """A stand-in for a provider, as `reliability.providers` has it."""
+
+    server: FakeSlack | FakeTwilio
+    name: str
+
+    @property
+    def mood(self) -> Mood:
+        return {behaviour: mood for mood, behaviour in _BEHAVIOURS.items()}[self.server.behaviour]
+
+    @mood.setter
+    def mood(self, mood: Mood) -> None:
+        self.server.behaviour = _BEHAVIOURS[mood]
+
+    @abstractmethod
+    def site(self) -> dict[str, object]: ...
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        self.channel = REGISTRY[self.name](settings(**self.site()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.channel.close()
+        self.server.__exit__()
+
+
+_BEHAVIOURS = {
+    Mood.TAKES: Behaviour.WORKS,
+    Mood.NEVER: Behaviour.REFUSES,
+    Mood.NOT_NOW: Behaviour.FAILS,
+    Mood.SILENT: Behaviour.HANGS,
+}
+
+
+class SlackPeer(ProviderPeer):
+    name = "slack"
+    address = "U012AB3CD"
+
+    def __init__(self) -> None:
+        self.server = FakeSlack()
+
+    def site(self) -> dict[str, object]:
+        return {"slack_webhook": self.server.webhook_url}
+
+    def received(self) -> list[Received]:
+        return [Received(posted.page, posted.words) for posted in map(Shown, self.server.posted)]
+
+
+class Shown:
+    """A message as Slack shows it: without the mention, the button, and what is escaped."""
+
+    def __init__(self, posted: Posted) -> None:
+        mention = f"<@{SlackPeer.address}> "
+        assert posted.text.startswith(mention)
+        texts = [text for text in posted.sections if not text.startswith("<http")]
+        self.words = html.unescape("".join(texts).removeprefix(mention))
+        self.page = posted.payload["blocks"][-1]["elements"][0]["text"].removeprefix("Page ")
+
+
+class TwilioPeer(ProviderPeer):
+    address = "+1 555 010-0001"
+    whole = False
+
+    def __init__(self) -> None:
+        self.server = FakeTwilio()
+
+    def site(self) -> dict[str, object]:
+        account = Telephone(self.server.base_url, self.server.account, "${TWILIO_TOKEN}", self.server.number)
+        return {"telephone": account}
+
+    def received(self) -> list[Received]:
+        sent = [*self.server.messages, *self.server.calls]
+        return [Received(urlsplit(one.status_url).path.rpartition("/")[2], one.text) for one in sent]
+
+    def arrives(self, sent: Message) -> str:
+        assert sent.answering is not None
+        return sent.answering.code if self.name == "sms" else "Press 1 to take it"
+
+
+class SmsPeer(TwilioPeer):
+    name = "sms"
+
+
+class VoicePeer(TwilioPeer):
+    name = "voice"
+
+
 TOKEN = "a-token-that-is-nobody-elses-business"
 
-PEERS: dict[str, type[Peer]] = {"console": ConsolePeer, "email": EmailPeer, "webhook": WebhookPeer}
+PEERS: dict[str, type[Peer]] = {
+    "console": ConsolePeer,
+    "email": EmailPeer,
+    "slack": SlackPeer,
+    "sms": SmsPeer,
+    "voice": VoicePeer,
+    "webhook": WebhookPeer,
+}
 """One line for each line of the channels' registry."""
 
 

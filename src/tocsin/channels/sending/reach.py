@@ -61,7 +61,7 @@ def permits(settings: ChannelSettings, address: Address) -> bool:
     """
     if isinstance(address, ipaddress.IPv6Address) and (inner := _embedded(address)) is not None:
         return permits(settings, inner)
-    if settings.allow_private or (address.is_loopback and _is_loopback(settings.site.public_url)):
+    if settings.allow_private or (address.is_loopback and is_loopback(settings.site.public_url)):
         return True
     return address.is_global and not address.is_multicast
 
@@ -129,7 +129,8 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to the machine that reads it."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
