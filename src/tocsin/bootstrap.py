@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.application.app import Application, Shelf, no_crash
 from tocsin.application.ports import Channel, Transaction
-from tocsin.channels import REGISTRY, ChannelSettings
+from tocsin.channels import MACHINES, REGISTRY, ChannelSettings
 from tocsin.db.clock import SteadyClock
 from tocsin.db.sqlite import SqliteDatabase
 from tocsin.domain.errors import InvalidError
@@ -74,6 +74,7 @@ def open_application(settings: Settings, listening_url: str = "") -> Iterator[Ap
             public_url=settings.public_url,
             listening_url=listening_url,
             node=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            machines=MACHINES,
             crash=crash_at(settings.crash_at),
         )
     finally:
@@ -142,9 +143,11 @@ class Switchboard(Mapping[str, Channel]):
         environ: where `${NAME}` references of site.yaml are looked up, and whether webhooks may lead into private
             networks (TOCSIN_ALLOW_PRIVATE=1).
         public_url: how people reach the pages, when the settings say so.
+        own: channels of this node's own by name, beside those that contacts can name.
     """
 
-    def __init__(self, environ: Mapping[str, str], public_url: str) -> None:
+    def __init__(self, environ: Mapping[str, str], public_url: str, own: Mapping[str, Channel] | None = None) -> None:
+        self._own = dict(own or {})
         self._environ = environ
         self._public_url = public_url
         self._site: Site | None = None
@@ -160,6 +163,7 @@ class Switchboard(Mapping[str, Channel]):
             allow_private=self._environ.get("TOCSIN_ALLOW_PRIVATE") == "1",
         )
         before, self._channels = self._channels, {name: make(settings) for name, make in REGISTRY.items()}
+        self._channels |= self._own
         self._site = site
         for channel in before.values():
             channel.close()
@@ -168,10 +172,10 @@ class Switchboard(Mapping[str, Channel]):
         return self._channels[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(REGISTRY)
+        return iter((*REGISTRY, *self._own))
 
     def __len__(self) -> int:
-        return len(REGISTRY)
+        return len(REGISTRY) + len(self._own)
 
     def close(self) -> None:
         """Let go of every connection."""

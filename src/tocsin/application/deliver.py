@@ -7,10 +7,9 @@ result counts only with the fence it was claimed under.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 
 from tocsin.application import bundles, canary
 from tocsin.application.app import Application
@@ -19,7 +18,7 @@ from tocsin.application.handle import BROKEN_RULES, carry_out, facts, intent
 from tocsin.application.links import link
 from tocsin.application.messages import Background, write, write_plainly, write_test
 from tocsin.application.ports import Channel, ChannelError, Message, Receipt, Transaction
-from tocsin.application.records import Page, PageState
+from tocsin.application.records import Lease, Page, PageState
 from tocsin.domain import commands as cmd
 from tocsin.domain.ahead import ahead
 from tocsin.domain.incident import Incident
@@ -73,12 +72,12 @@ def claim(app: Application, channel: str, limit: int) -> list[Page]:
         UnavailableError: the database is out of reach; nothing was claimed.
     """
     now = app.database.now()
-    lease_until = now + LEASE
+    lease = Lease(app.node, now, now + LEASE)
 
     def work(transaction: Transaction) -> list[Page]:
         if channel in app.machines:
-            return transaction.pages.claim(channel, now, app.node, lease_until, limit)
-        return bundles.claim(app, transaction, channel, now, lease_until, limit)
+            return transaction.pages.claim(channel, now, app.node, lease.until, limit)
+        return bundles.claim(app, transaction, channel, lease, limit)
 
     pages = app.database.transact(work)
     if pages:
@@ -170,7 +169,7 @@ def _prepare(app: Application, transaction: Transaction, page: Page) -> Message 
         return whom
     if page.topic is Topic.TEST:
         return write_test(page.id, *whom, app.base_url(app.shelf.active(transaction)))
-    return _written(app, transaction, page, incident, *whom)
+    return _written(app, transaction, page, incident, whom)
 
 
 def _prepare_all(app: Application, transaction: Transaction, page: Page) -> Message | ChannelError | None:
@@ -183,13 +182,13 @@ def _prepare_all(app: Application, transaction: Transaction, page: Page) -> Mess
     if isinstance(whom, ChannelError):
         return whom
     telling = bundles.worth_telling(wanted)
-    full = telling[:IN_FULL]
+    full, others = telling[:IN_FULL], telling[IN_FULL:]
     # In the order of their ids, as everybody locks incidents.
     incidents = {each.incident_id: _incident(transaction, each) for each in sorted(full, key=lambda it: it.incident_id)}
-    told = [_written(app, transaction, each, incidents[each.incident_id], *whom) for each in full]
-    base_url = app.base_url(app.shelf.active(transaction))
-    message = write_bundle(wanted[0], told, telling[IN_FULL:], *whom, base_url) if len(telling) > 1 else told[0]
-    return replace(message, page_id=wanted[0].id, carries=tuple(each.id for each in wanted))
+    told = [_written(app, transaction, each, incidents[each.incident_id], whom) for each in full]
+    if len(told) == 1:  # several rounds of one incident
+        return replace(told[0], carries=tuple(each.id for each in wanted))
+    return write_bundle(wanted, told, others, app.base_url(app.shelf.active(transaction)))
 
 
 def _whom(app: Application, transaction: Transaction, page: Page) -> tuple[Person, Contact] | ChannelError:
@@ -202,9 +201,10 @@ def _whom(app: Application, transaction: Transaction, page: Page) -> tuple[Perso
 
 
 def _written(
-    app: Application, transaction: Transaction, page: Page, incident: Incident | None, person: Person, contact: Contact
+    app: Application, transaction: Transaction, page: Page, incident: Incident | None, whom: tuple[Person, Contact]
 ) -> Message:
     """A page or post in words; in plain ones where its own cannot be found."""
+    person, contact = whom
     base_url = app.base_url(app.shelf.active(transaction))
     if incident is not None:
         try:
@@ -248,30 +248,21 @@ def background(app: Application, transaction: Transaction, incident: Incident, p
     )
 
 
-def _settle_all(
-    app: Application, page: Page, receipt: Receipt | None, failure: ChannelError | None
-) -> Outcome | None:
+def _settle_all(app: Application, page: Page, receipt: Receipt | None, failure: ChannelError | None) -> Outcome | None:
     """Keep the result of a page and of each that it carried, some at a time, so that a large bundle stops nobody."""
-    outcome = app.database.transact(lambda tx: _settle(app, tx, page, receipt, failure))
     left = page.company
-    while left:
-        some, left = left[:SETTLED_AT_ONCE], left[SETTLED_AT_ONCE:]
-        app.database.transact(partial(_settle_some, app, some, left, receipt, failure))
+
+    def work(transaction: Transaction) -> list[Outcome | None]:
+        if later and failure is not None:  # what a failure leads to takes its time, and the others' leases run
+            transaction.crowds.keep(later, app.database.now() + LEASE)
+        return [_settle(app, transaction, each, receipt, failure) for each in some]
+
+    some, later = (page, *left[:SETTLED_AT_ONCE]), left[SETTLED_AT_ONCE:]
+    outcome, *_ = app.database.transact(work)
+    while later:
+        some, later = later[:SETTLED_AT_ONCE], later[SETTLED_AT_ONCE:]
+        app.database.transact(work)
     return outcome
-
-
-def _settle_some(
-    app: Application,
-    some: Sequence[Page],
-    left: Sequence[Page],
-    receipt: Receipt | None,
-    failure: ChannelError | None,
-    transaction: Transaction,
-) -> None:
-    if left and failure is not None:  # what a failure leads to takes its time, and the others' leases run
-        transaction.crowds.keep(left, app.database.now() + LEASE)
-    for page in some:
-        _settle(app, transaction, page, receipt, failure)
 
 
 def _settle(

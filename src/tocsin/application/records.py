@@ -69,6 +69,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim on pages: by which node, from when, and until when."""
+
+    owner: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The most urgent page that is due on a channel, or post; `page_id` names it."""
 

@@ -10,6 +10,7 @@ from tocsin.application.records import (
     AlertRow,
     Crowd,
     Integration,
+    Lease,
     NewAlert,
     Page,
     PageState,
@@ -220,13 +221,11 @@ class Crowds(Protocol):
         """What went to a person since an instant, and what waits; `limit` is how far `intended` is counted."""
         ...
 
-    def take_one(self, page_id: str, at: datetime, owner: str, lease_until: datetime) -> list[Page]:
+    def take_one(self, page_id: str, lease: Lease) -> list[Page]:
         """Claim one page by itself; nothing when another was quicker."""
         ...
 
-    def take(
-        self, person: str, channel: str, at: datetime, owner: str, lease_until: datetime, *, lanes: range, limit: int
-    ) -> list[Page]:
+    def take(self, person: str, channel: str, lease: Lease, *, lanes: range, limit: int) -> list[Page]:
         """Claim what waits for a person in these lanes, held or not: the most urgent first, which carries the rest."""
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from tocsin.application.records import Crowd, Page, Waiting
+from tocsin.application.records import Crowd, Lease, Page, Waiting
 from tocsin.db.codec import instant, micros, optional_instant
 from tocsin.db.page_rows import COLUMNS, OURS, page_of_row
 from tocsin.db.sql import Sql, marks
@@ -66,13 +66,11 @@ class CrowdRows:
             oldest_at=instant(oldest[0][0]) if oldest else at,
         )
 
-    def take_one(self, page_id: str, at: datetime, owner: str, lease_until: datetime) -> list[Page]:
-        return self._claim([page_id], "", at, owner, lease_until)
+    def take_one(self, page_id: str, lease: Lease) -> list[Page]:
+        return self._claim([page_id], "", lease)
 
-    def take(
-        self, person: str, channel: str, at: datetime, owner: str, lease_until: datetime, *, lanes: range, limit: int
-    ) -> list[Page]:
-        now = micros(at)
+    def take(self, person: str, channel: str, lease: Lease, *, lanes: range, limit: int) -> list[Page]:
+        now = micros(lease.at)
         rows = self._sql.all(
             f"SELECT id FROM pages WHERE {_THEIRS} AND {_WAITS} AND {OURS} ORDER BY lane, send_at, id "
             f"LIMIT ?{self._sql.skip}",
@@ -82,20 +80,19 @@ class CrowdRows:
         carried = [
             page
             for some in (ids[start : start + _AT_ONCE] for start in range(1, len(ids), _AT_ONCE))
-            for page in self._claim(some, ids[0], at, owner, lease_until)
+            for page in self._claim(some, ids[0], lease)
         ]
-        return self._claim(ids[:1], "", at, owner, lease_until) + sorted(
-            carried, key=lambda page: (page.lane, page.send_at, page.id)
-        )
+        carried.sort(key=lambda page: (page.lane, page.send_at, page.id))
+        return self._claim(ids[:1], "", lease) + carried
 
-    def _claim(self, ids: Sequence[str], leader: str, at: datetime, owner: str, lease_until: datetime) -> list[Page]:
+    def _claim(self, ids: Sequence[str], leader: str, lease: Lease) -> list[Page]:
         if not ids:
             return []
         rows = self._sql.all(
             "UPDATE pages SET state = 'sending', owner = ?, fence = fence + 1, wake_at = ?, sent_at = ?, "
             f"carried_by = ? WHERE id IN ({marks(len(ids))}) AND wake_at IS NOT NULL "
             f"AND (state = 'planned' OR wake_at <= ?) RETURNING {COLUMNS}",
-            (owner, micros(lease_until), micros(at), leader, *ids, micros(at)),
+            (lease.owner, micros(lease.until), micros(lease.at), leader, *ids, micros(lease.at)),
         )
         return [page_of_row(row) for row in rows]
 

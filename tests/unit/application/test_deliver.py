@@ -119,7 +119,7 @@ def test_a_page_to_a_provider_that_hangs_fails_at_once_and_is_not_lost(world):
     world.email.meanwhile, world.email.down = hang, ChannelError("no answer within 8 s")
     for number in range(OPENS_AFTER):
         world.ingest(signal(f"Hangs{number}", severity="error"))
-    world.send_due()
+        world.send_due()
     world.email.meanwhile = lambda _message: pytest.fail("it was asked")
     world.ingest(signal("Fifth", severity="error"))
     world.send_due()

@@ -142,7 +142,12 @@ class World:
     def node(self, name: str) -> Application:
         """One more process on the same database."""
         return Application(
-            database=self.database, shelf=Shelf(self._compile), link_key=b"secret", node=name, crash=self.crash
+            database=self.database,
+            shelf=Shelf(self._compile),
+            link_key=b"secret",
+            node=name,
+            machines=frozenset({"webhook"}),
+            crash=self.crash,
         )
 
     @property
