@@ -13,11 +13,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := install --require-hashes --no-deps --only-binary :all:
 OWN := install --no-deps --no-index --no-build-isolation --editable .
 
-.PHONY: help demo test check format bench docs picture lock clean
+.PHONY: help demo test check format bench reliability docs picture lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(VENV)/.runtime ## one incident's whole life, on a throw-away home and loopback only
 	$(BIN)/tocsin demo
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev ## the benchmarks; each prints one JSON object per line
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.timers
 	$(BIN)/python -m benchmarks.footprint
+
+reliability: $(VENV)/.dev ## break it on purpose, write docs/reliability.md from what was seen (ARGS=--quick)
+	$(BIN)/python -m reliability $(ARGS)
 
 docs: $(VENV)/.dev ## the pages that are drawn from the code: the command line, the life of an incident
 	$(BIN)/python -m tocsin.cli.reference > docs/cli.md
