@@ -42,11 +42,15 @@ class Door:
         Raises:
             httpx.TransportError: there was none.
         """
+        who = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return client.post(self.url, json=self.body(alert, name, severity), headers=who).status_code
+
+    def body(self, alert: str, name: str, severity: str) -> object:
+        """What is sent."""
         firing: dict[str, Any] = {"labels": labels(alert, name, severity), "annotations": {}}
         if self.key:
-            return client.post(self.url, json=[firing], headers={"Authorization": f"Bearer {self.key}"}).status_code
-        body = {"version": "4", "status": "firing", "alerts": [firing | {"status": "firing"}]}
-        return client.post(self.url, json=body).status_code
+            return [firing]
+        return {"version": "4", "status": "firing", "alerts": [firing | {"status": "firing"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def labels(alert: str, name: str, severity: str) -> dict[str, str]:
 class Senders:
     """Senders at work for as long as the block lasts; no alert is ever sent that was answered by a 2xx before.
 
-    A person at a desk does not repeat what was not answered: it may have been done.
+    A person at a desk does not repeat what was sent and not answered: it may have been done.
 
     Args:
         into: doors of equal nodes; after a failure the next one is tried.
@@ -107,6 +111,7 @@ class Senders:
         dropped: how many requests were not answered at all.
         strange: answers that are neither, for which a sender would give up.
         slowest_s: seconds the slowest answer took.
+        at_desk: whether it is a person who declares.
     """
 
     def __init__(
@@ -124,6 +129,7 @@ class Senders:
         self.unavailable = self.dropped = 0
         self.strange: list[str] = []
         self.slowest_s = 0.0
+        self.at_desk = isinstance(into[0], Desk)
         self._called, self._every_s, self._together, self._severities = called, every_s, together, severities
         self._over = threading.Event()
         self._threads = [
@@ -142,30 +148,36 @@ class Senders:
                     return
 
     def _send(self, client: httpx.Client, turns: Iterator[Door | Desk], name: int, number: int) -> bool:
-        """Until a 2xx, or once at a desk; False when the load ends before."""
+        """Until a 2xx, or until it may have been done at a desk; False when the load ends before."""
         alert, group = f"{self._called}-{name}-{number}", number // self._together
         severity = self._severities[group % len(self._severities)]
         for door in turns:
             began = time.monotonic()
             try:
                 status = door.send(client, alert, f"{self._called.title()}{name}x{group}", severity)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
                 self.dropped += 1
-            else:
-                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
-                if httpx.codes.is_success(status):
-                    at = self.accepted[alert] = time.monotonic()
-                    self.waits.append((at, at - began))
+                if isinstance(door, Desk) and not isinstance(error, httpx.ConnectError):
                     return True
-                if status == httpx.codes.SERVICE_UNAVAILABLE:
-                    self.unavailable += 1
-                else:
-                    self.strange.append(f"{alert}: {status}")
-            if isinstance(door, Desk):
-                return True
+            else:
+                if self._answered(alert, status, began):
+                    return True
             if self._over.wait(AGAIN_S):
                 break
         return False
+
+    def _answered(self, alert: str, status: int, began: float) -> bool:
+        """Note an answer; whether it is a 2xx."""
+        at = time.monotonic()
+        self.slowest_s = max(self.slowest_s, at - began)
+        if httpx.codes.is_success(status):
+            self.accepted[alert] = at
+            self.waits.append((at, at - began))
+        elif status == httpx.codes.SERVICE_UNAVAILABLE:
+            self.unavailable += 1
+        else:
+            self.strange.append(f"{alert}: {status}")
+        return alert in self.accepted
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tocsin.demo.children import ChildError
 from tocsin.demo.smtp_sink import SmtpSink
 from tocsin.demo.tocsin_server import Home, TocsinServer, lay_out
 
@@ -34,6 +36,39 @@ def home_with_mail(path: Path, sink: SmtpSink, database_url: str | None = None) 
     """
     settings: Mapping[str, str] = {"TOCSIN_DATABASE_URL": database_url} if database_url else {}
     return lay_out(path, values={"mail.host": "127.0.0.1", "mail.port": sink.port}, settings=settings)
+
+
+def home_with_webhooks(path: Path, url: str, database_url: str | None = None, people: int = 1) -> Home:
+    """A home in which every level is the same people, all on call at once and reached by nothing but a webhook.
+
+    Args:
+        path: where; made when it does not exist.
+        url: everybody's webhook.
+        database_url: an empty PostgreSQL database; None for SQLite in the home.
+        people: how many a page of any level goes to.
+
+    Raises:
+        ChildError: the procedures were not accepted; the message carries why.
+    """
+    home = lay_out(path, settings={"TOCSIN_DATABASE_URL": database_url} if database_url else {})
+    names = [f"person{number}" for number in range(1, people + 1)]
+    contact = {"channel": "webhook", "address": url}
+    everybody = {
+        "people": {
+            name: {"name": name.title(), "contacts": [contact], "rules": [{"channel": "webhook"}]} for name in names
+        },
+        "schedules": {"everybody": {"people": names, "rotation": "always"}},
+        "staffing": {level: ["everybody"] for level in range(1, 5)},
+    }
+    (home.path / "procedures" / "people.yaml").write_text(json.dumps(everybody))
+    (home.path / "procedures" / "services.yaml").write_text(json.dumps({"services": {SERVICE: _SERVICE}}))
+    done = home.cli("apply")
+    if done.returncode != 0:
+        raise ChildError(f"tocsin apply ended with {done.returncode}.\n{done.stderr}{done.stdout}")
+    return home
+
+
+_SERVICE = {"title": "Claudex", "team": "Claudex", "group_by": ["alertname"]}
 
 
 def node(home: Home, sink: SmtpSink | None = None) -> TocsinServer:
