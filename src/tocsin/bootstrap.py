@@ -75,6 +75,7 @@ def open_application(settings: Settings, listening_url: str = "") -> Iterator[Ap
             listening_url=listening_url,
             node=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             machines=MACHINES,
+            resolve=lambda text: resolve_secret(text, settings.environment),
             crash=crash_at(settings.crash_at),
         )
     finally:
@@ -162,8 +163,7 @@ class Switchboard(Mapping[str, Channel]):
             resolve=lambda text: resolve_secret(text, self._environ),
             allow_private=self._environ.get("TOCSIN_ALLOW_PRIVATE") == "1",
         )
-        before, self._channels = self._channels, {name: make(settings) for name, make in REGISTRY.items()}
-        self._channels |= self._own
+        before, self._channels = self._channels, {name: make(settings) for name, make in REGISTRY.items()} | self._own
         self._site = site
         for channel in before.values():
             channel.close()

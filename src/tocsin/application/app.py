@@ -102,6 +102,11 @@ def no_crash(_point: str) -> None:
     """What a crash point does outside tests: nothing."""
 
 
+def as_written(text: str) -> str:
+    """What a value stands for where it is no reference: itself."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """One running Tocsin, as the use cases see it.
@@ -117,6 +122,7 @@ class Application:
         providers: what this process knows of those it sends by.
         machines: names of channels that programs read; what goes by any other is gathered (`application.bundles`).
         flights: what became of this process's canaries.
+        resolve: turns what site.yaml says of a secret into the secret; raises InvalidError when there is none.
         crash: called with the name of each named crash point (`TOCSIN_CRASH_AT`).
     """
 
@@ -130,6 +136,7 @@ class Application:
     providers: Providers = field(default_factory=Providers)
     machines: frozenset[str] = frozenset()
     flights: Flights = field(default_factory=Flights)
+    resolve: Callable[[str], str] = as_written
     crash: Callable[[str], None] = no_crash
 
     def base_url(self, procedures: Procedures) -> str:

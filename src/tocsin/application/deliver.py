@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tocsin.application import bundles, canary
+from tocsin.application import bundles, callbacks, canary
 from tocsin.application.app import Application
 from tocsin.application.bundle_messages import IN_FULL, write_bundle
 from tocsin.application.handle import BROKEN_RULES, carry_out, facts, intent
@@ -122,7 +122,12 @@ def prepare(app: Application, page: Page) -> Message | ChannelError | None:
     Returns:
         The message, or why it cannot be sent to anybody; None when it is no longer wanted or no longer ours.
     """
-    return app.database.transact(lambda tx: _prepare_all(app, tx, page) if page.company else _prepare(app, tx, page))
+
+    def work(transaction: Transaction) -> Message | ChannelError | None:
+        written = _prepare_all(app, transaction, page) if page.company else _prepare(app, transaction, page)
+        return callbacks.answerable(app, transaction, page, written) if isinstance(written, Message) else written
+
+    return app.database.transact(work)
 
 
 def record(app: Application, page: Page, receipt: Receipt | None, failure: ChannelError | None) -> Outcome | None:
@@ -272,7 +277,10 @@ def _settle(
     now = app.database.now()
     if receipt is not None:
         state = PageState.DELIVERED if receipt.delivered else PageState.ACCEPTED
+        incident = _incident(transaction, page) if receipt.again_after else None
         held = transaction.pages.settle(page, state, now, "", receipt.provider_id[:_ERROR])
+        if held or _reported_before(transaction, page, receipt):
+            callbacks.taken(app, transaction, incident, page, receipt)
         return Outcome(page, state) if held else None
     assert failure is not None, "a send has a receipt or a failure"
     incident = _incident(transaction, page)  # before its page, as everywhere, so that nobody waits for us in a circle
@@ -286,6 +294,25 @@ def _settle(
     if incident is not None and state is not PageState.SUPERSEDED:
         _fall_back(app, transaction, incident, page, last=last)
     return Outcome(page, state)
+
+
+def _reported_before(transaction: Transaction, page: Page, receipt: Receipt) -> bool:
+    """Whether the provider itself has told of this send already, before its answer to it was kept."""
+    current = transaction.pages.get(page.id) if receipt.provider_id else None
+    return current is not None and current.provider_id == receipt.provider_id
+
+
+def goes_on(app: Application, transaction: Transaction, incident: Incident, page: Page, *, last: bool) -> None:
+    """After a provider took a page and it did not arrive: as after any other failure (`application.receipts`).
+
+    Args:
+        app: the application.
+        transaction: the caller's.
+        incident: the page's, locked.
+        page: which; it is failed, or exhausted where this was its last attempt.
+        last: see `page`.
+    """
+    _fall_back(app, transaction, incident, page, last=last)
 
 
 def _fall_back(app: Application, transaction: Transaction, incident: Incident, page: Page, *, last: bool) -> None:

@@ -11,6 +11,7 @@ from tocsin.application.records import Page
 from tocsin.domain.errors import NotFoundError
 
 _BYTES = 18
+_DIGITS = 6
 
 
 def link_token(app: Application, page_id: str) -> str:
@@ -22,6 +23,12 @@ def link_token(app: Application, page_id: str) -> str:
 def link(app: Application, base_url: str, page_id: str) -> str:
     """The address that goes into a page."""
     return f"{base_url}/a/{link_token(app, page_id)}"
+
+
+def answer_code(app: Application, page_id: str) -> str:
+    """The digits that a text reply names; theirs are the same person and round as the link's."""
+    digest = hmac.new(app.link_key, b"code\x1f" + page_id.encode(), hashlib.sha256).digest()
+    return f"{int.from_bytes(digest[:8], 'big') % 10**_DIGITS:0{_DIGITS}}"
 
 
 def read_link(app: Application, token: str) -> Page:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from tocsin.application.rooms import Accounts, Alerts, Crowds, Incidents, Pages
+from tocsin.application.rooms import Accounts, Alerts, Crowds, Incidents, Pages, Receipts
 from tocsin.domain.severity import Severity
 
 T = TypeVar("T")
@@ -85,6 +86,34 @@ class Receipt:
     again_after: timedelta | None = None
 
 
+class Outcome(StrEnum):
+    """What became of a message that a provider took."""
+
+    DELIVERED = "delivered"
+    """The person's device has it, or the person showed that they heard it."""
+    FAILED = "failed"
+    """It did not arrive."""
+    UNHEARD = "unheard"
+    """It arrived, and nothing shows that a person took notice: a call was answered and no key was pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a provider says became of a message it took.
+
+    Args:
+        provider_id: what it calls the message.
+        outcome: what became of it.
+        detail: why it did not arrive, for a person.
+        permanent: whether trying the same again cannot help.
+    """
+
+    provider_id: str
+    outcome: Outcome
+    detail: str = ""
+    permanent: bool = False
+
+
 class ChannelError(Exception):
     """The provider did not take the message.
 
@@ -140,6 +169,11 @@ class Transaction(Protocol):
     @property
     def crowds(self) -> Crowds:
         """Pages by whom they reach, in this transaction."""
+        ...
+
+    @property
+    def receipts(self) -> Receipts:
+        """What providers say of pages, in this transaction."""
         ...
 
     @property

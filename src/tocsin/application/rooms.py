@@ -242,6 +242,50 @@ class Crowds(Protocol):
         ...
 
 
+class Receipts(Protocol):
+    """What providers say of pages they took, inside one transaction (`application.receipts`)."""
+
+    def expect(self, page: Page, by: datetime) -> None:
+        """The provider is to say by then what became of an accepted page."""
+        ...
+
+    def came(self, page: Page, state: PageState, at: datetime, error: str) -> bool:
+        """An accepted page is known to have ended so; False when it is not an accepted one any more."""
+        ...
+
+    def no_longer_awaited(self, page: Page) -> bool:
+        """Wait no longer for word of a page; False when nobody did."""
+        ...
+
+    def overdue(self, at: datetime, limit: int) -> list[Page]:
+        """Accepted pages of which there should have been word by now."""
+        ...
+
+    def next_at(self) -> datetime | None:
+        """When the next word is due; None when none is awaited."""
+        ...
+
+    def carried(self, page: Page) -> list[Page]:
+        """The pages that went out in the same message as this one."""
+        ...
+
+    def answerable(self, person: str, channel: str, since: datetime) -> list[Page]:
+        """Pages that were sent to somebody after an instant, each in a message of its own, newest first."""
+        ...
+
+    def is_new(self, callback: str) -> bool:
+        """Whether a provider's call was not heard before."""
+        ...
+
+    def remember(self, callback: str, at: datetime) -> bool:
+        """A provider's call was heard; False when it was before."""
+        ...
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Forget calls that were heard before an instant; how many, `limit` at the most."""
+        ...
+
+
 class Accounts(Protocol):
     """Tokens, sessions, integrations, overrides and settings, inside one transaction."""
 

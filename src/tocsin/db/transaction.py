@@ -11,6 +11,7 @@ from tocsin.db.codec import optional_instant
 from tocsin.db.crowd_rows import CrowdRows
 from tocsin.db.incident_rows import IncidentRows
 from tocsin.db.page_rows import PageRows
+from tocsin.db.receipt_rows import ReceiptRows
 from tocsin.db.sql import Sql
 from tocsin.domain.errors import HeldError
 
@@ -24,6 +25,7 @@ class SqlTransaction:
         self.alerts = AlertRows(sql)
         self.pages = PageRows(sql)
         self.crowds = CrowdRows(sql)
+        self.receipts = ReceiptRows(sql)
         self.accounts = AccountRows(sql)
 
     def attempt(self, work: Callable[[], None]) -> Exception | None:

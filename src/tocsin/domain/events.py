@@ -21,7 +21,7 @@ class Actor:
 
     Args:
         by: "person:ana", "integration:prometheus" or "system".
-        authenticated_by: token, session, link, chat, local, integration or system.
+        authenticated_by: token, session, link, sms, voice, chat, local, integration or system.
         claimed: the person was named with `--as`: good for the record, never for a signature.
     """
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.create_index("pages_intended", "pages", [*whose, "send_at"])
     _partial("pages_gathering", "pages", [*whose, "send_at"], "wake_at IS NOT NULL")
     _partial("pages_heard", "pages", [*whose, "sent_at"], "sent_at IS NOT NULL AND carried_by = ''")
+    _partial("pages_carried", "pages", ["carried_by"], "carried_by <> ''")
     op.create_table(
         "callbacks",
         sa.Column("id", sa.Text, primary_key=True),

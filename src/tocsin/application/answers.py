@@ -1,0 +1,204 @@
+"""What people answer by text message or by a key during a call: they have it, or they cannot take it.
+
+An answer is one person's, for one round, like the link's. It counts as long as that round waits for one; after that it
+changes nothing, and says who has it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from tocsin.application.app import Application
+from tocsin.application.callbacks import COUNTS_FOR
+from tocsin.application.handle import carry_out, facts
+from tocsin.application.links import answer_code
+from tocsin.application.ports import Transaction
+from tocsin.application.receipts import TOGETHER, taken_by_now
+from tocsin.application.records import Page, PageState
+from tocsin.domain import commands as cmd
+from tocsin.domain.events import Actor
+from tocsin.domain.people import dialled
+
+HINTS = 3
+"""How often a number is told what to reply about one page: whoever answers by itself must not be answered for ever."""
+
+_REPLY = re.compile(r"\W*(?:(ack|ok|yes|no)\W+)?(\d{3})[ -]?(\d{3})\W*", re.ASCII | re.IGNORECASE)
+"""A code, and one word at the most: an automatic reply that repeats our message holds the code among other words."""
+SMS = "sms"
+
+
+class Said(Enum):
+    """What a person answered."""
+
+    TAKE = "takes it"
+    CANNOT = "cannot take it"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of an answer.
+
+    Args:
+        counted: whether it is so now: they have it, or are asked no more.
+        incident_id: what it was about; empty for a test page.
+        title: of the incident.
+        holder: name of who has it; empty when nobody does, or it is over.
+        over: whether the incident has ended.
+        more: how many other incidents the same message was about.
+    """
+
+    counted: bool
+    incident_id: str = ""
+    title: str = ""
+    holder: str = ""
+    over: bool = False
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer as it came in.
+
+    Args:
+        page: the page it answers.
+        said: what the person it was sent to answered.
+        by: how: "sms" or "voice"; the timeline shows it.
+        callback: what makes this call of the provider different from all others; heard twice, it changes nothing.
+        provider_id: what the provider calls the call that a key was pressed in.
+    """
+
+    page: Page
+    said: Said
+    by: str
+    callback: str
+    provider_id: str = ""
+
+
+def answer(app: Application, given: Given) -> Heard:
+    """Let the person a page was sent to answer it, and all that went out in the same message.
+
+    Raises:
+        UnavailableError: the database is out of reach; what was not answered goes on.
+    """
+    page = given.page
+    if app.database.read(lambda tx: tx.receipts.is_new(given.callback)):
+        carried = app.database.read(lambda tx: tx.receipts.carried(page))
+        for start in range(0, len(carried), TOGETHER):  # remembered with the last, so that nothing is left out
+            _in_one(app, given, carried[start : start + TOGETHER], last=False)
+        _in_one(app, given, [page], last=True)
+    return app.database.read(lambda tx: _heard(app, tx, page, given.said))
+
+
+def _in_one(app: Application, given: Given, pages: Sequence[Page], *, last: bool) -> None:
+    def work(transaction: Transaction) -> None:
+        if last and not transaction.receipts.remember(given.callback, app.database.now()):
+            return
+        for page in pages:
+            _answer(app, transaction, given, page)
+        app.crash("decide.before_commit")
+
+    app.database.transact(work)
+    app.crash("decide.after_commit")
+    app.bell.ring()
+
+
+def _answer(app: Application, transaction: Transaction, given: Given, page: Page) -> None:
+    """A page that is answered has arrived (R24), which the answer then makes acknowledged."""
+    incident = transaction.incidents.load(page.incident_id) if page.incident_id else None
+    if page.incident_id and (incident is None or page.round not in incident.open_rounds):
+        return
+    current = taken_by_now(app, transaction, page, given.provider_id)
+    if current is not None:
+        transaction.receipts.came(current, PageState.DELIVERED, app.database.now(), "")
+    if incident is None:
+        return
+    known = facts(app, transaction, incident)
+    shared: dict[str, Any] = {"at": known.at, "policy": known.policy, "roster": known.roster}
+    shared |= {"actor": Actor(f"person:{page.person}", given.by), "person": page.person}
+    takes = given.said is Said.TAKE
+    carry_out(transaction, incident, cmd.Acknowledge(**shared, round=page.round) if takes else cmd.Decline(**shared))
+
+
+def _heard(app: Application, transaction: Transaction, page: Page, said: Said) -> Heard:
+    """What stands now; the same for the first time and for every other."""
+    incident = transaction.incidents.load(page.incident_id) if page.incident_id else None
+    if incident is None:
+        return Heard(counted=True)
+    if not incident.is_open:
+        return Heard(counted=False, incident_id=incident.id, title=incident.title, over=True)
+    people, has_it = app.shelf.active(transaction).people, incident.acknowledged_by
+    waits = any(page.person in it.persons for it in incident.unanswered if it.number == page.round)
+    return Heard(
+        counted=has_it == page.person if said is Said.TAKE else not waits and has_it != page.person,
+        incident_id=incident.id,
+        title=incident.title,
+        holder=people[has_it].name if has_it in people else has_it,
+        more=len(transaction.receipts.carried(page)),
+    )
+
+
+def read_reply(text: str) -> tuple[Said, str] | None:
+    """What a text message answers, and its code; None when it is no answer.
+
+    Args:
+        text: such as "123456", "ok 123 456" or "NO 123456".
+    """
+    match = _REPLY.fullmatch(text.strip())
+    if match is None:
+        return None
+    word, first, second = match.groups()
+    return (Said.CANNOT if (word or "").lower() == "no" else Said.TAKE), first + second
+
+
+def meant_by(app: Application, number: str, code: str) -> Page | None:
+    """The page whose code somebody replied with; None when it is none of theirs.
+
+    Args:
+        app: the application.
+        number: theirs, as the provider knows it.
+        code: the digits.
+    """
+    for page in _sent_to(app, number):
+        if hmac.compare_digest(answer_code(app, page.id), code):
+            return page
+    return None
+
+
+def hint(app: Application, number: str) -> str | None:
+    """The code to reply with for what waits for an answer; None where nothing does, or it was said often enough."""
+    pages = _sent_to(app, number)
+
+    def work(transaction: Transaction) -> str | None:
+        waiting = next((page for page in pages if _waits(transaction, page)), None)
+        if waiting is None:
+            return None
+        marks = (f"hint {waiting.id} {count}" for count in range(HINTS))
+        told = any(transaction.receipts.remember(mark, app.database.now()) for mark in marks)
+        return answer_code(app, waiting.id) if told else None
+
+    return app.database.transact(work)
+
+
+def _waits(transaction: Transaction, page: Page) -> bool:
+    incident = transaction.incidents.load(page.incident_id)
+    return incident is not None and page.round in incident.open_rounds
+
+
+def _sent_to(app: Application, number: str) -> list[Page]:
+    """What was sent to a number lately, newest first."""
+
+    def work(transaction: Transaction) -> list[Page]:
+        since = app.database.now() - COUNTS_FOR
+        theirs = [
+            person.id
+            for person in app.shelf.active(transaction).people.values()
+            if (contact := person.reached_by(SMS)) is not None and dialled(contact.address) == dialled(number)
+        ]
+        return [page for person in theirs for page in transaction.receipts.answerable(person, SMS, since)]
+
+    return app.database.read(work)
