@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tocsin.application import deliver as delivery
-from tocsin.application import timekeeping
+from tocsin.application import receipts, timekeeping
 from tocsin.application.app import Application
 from tocsin.application.records import Page
 from tocsin.bootstrap import Switchboard
@@ -139,6 +139,7 @@ class Engine:
 
     def _keep(self) -> float:
         self._report()
+        receipts.overdue(self._app)
         self._forget()
         wait = timekeeping.next_tick(self._app)
         while wait is not None and wait <= timedelta(0):  # looking takes no turn of the writer, ticking does
@@ -156,7 +157,7 @@ class Engine:
 
     def _forget(self) -> None:
         if time.monotonic() >= self._forget_at:
-            forgotten = timekeeping.forget(self._app)
+            forgotten = max(timekeeping.forget(self._app), receipts.forget(self._app))
             if forgotten < timekeeping.FORGET_AT_ONCE:
                 self._forget_at = time.monotonic() + FORGET_EVERY_S
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from tocsin.application.ports import Message, Receipt
 from tocsin.channels.sending.settings import ChannelSettings
 from tocsin.channels.sending.text import one_line
-from tocsin.channels.sending.twilio import STATUS, Twilio
+from tocsin.channels.sending.twilio import STATUS, Twilio, all_of
 
 SEGMENTS = 3
 WORD_WITHIN = timedelta(seconds=20)
@@ -56,7 +56,7 @@ def text_of(message: Message) -> str:
     """What fits: always how to answer and the link, then the subject, then why this person."""
     code = message.answering.code if message.answering else ""
     link = message.facts.get("link") or message.facts.get("url", "")
-    how = [f"Reply {code} to take it, NO {code} if you cannot."] if code else []
+    how = [f"Reply {code} to take {all_of(message)}, NO {code} if you cannot."] if code else []
     rest = [_plain(line) for line in [*how, link] if line]
     subject = _plain(one_line(message.subject, _SUBJECT)) or "Tocsin"
     why = _plain(message.facts.get("why", "")) if message.urgent else ""

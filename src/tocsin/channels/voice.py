@@ -7,12 +7,12 @@ one number within three minutes: phones that let nothing through at night let th
 from __future__ import annotations
 
 from datetime import timedelta
-from xml.sax.saxutils import escape, quoteattr
 
 from tocsin.application.ports import Message, Receipt
+from tocsin.channels.sending import twiml
 from tocsin.channels.sending.settings import ChannelSettings
 from tocsin.channels.sending.text import one_line
-from tocsin.channels.sending.twilio import KEYS, STATUS, Twilio
+from tocsin.channels.sending.twilio import KEYS, STATUS, Twilio, all_of
 
 RINGS_S = 20
 """Seconds a phone rings: most voice boxes answer later."""
@@ -22,7 +22,6 @@ AGAIN_AFTER = timedelta(seconds=75)
 
 LONGEST = 4000
 """Characters of `Twiml` that the API takes."""
-_KEY_WITHIN_S = 10
 _WORDS = 240
 TEST = "TEST"
 """What stands for the incident in a message that is only a test."""
@@ -59,14 +58,8 @@ def script(message: Message, keys: str) -> str:
         message: what it is about.
         keys: the address that hears of a pressed key; empty when nobody can be told.
     """
-    whole = _script(_words(message, _WORDS), keys)
-    return whole if len(whole) <= LONGEST else _script(_words(message, _WORDS // 6), keys)
-
-
-def _script(words: str, keys: str) -> str:
-    twice = f'<Say>{escape(words)}</Say><Pause length="1"/><Say>{escape(words)}</Say>'
-    asking = f'<Gather numDigits="1" timeout="{_KEY_WITHIN_S}" action={quoteattr(keys)} method="POST">{twice}</Gather>'
-    return f"<Response>{asking if keys else twice}<Say>Goodbye.</Say></Response>"
+    whole = twiml.ask(_words(message, _WORDS), keys)
+    return whole if len(whole) <= LONGEST else twiml.ask(_words(message, _WORDS // 6), keys)
 
 
 def _words(message: Message, limit: int) -> str:
@@ -80,4 +73,6 @@ def _words(message: Message, limit: int) -> str:
 def _press(message: Message) -> str:
     if message.incident_id == TEST:
         return " Press any key to show that you heard this."
-    return " Press 1 to take it. Press 2 if you cannot." if message.answering and message.answering.code else ""
+    if message.answering is None or not message.answering.code:
+        return ""
+    return f" Press 1 to take {all_of(message)}. Press 2 if you cannot."

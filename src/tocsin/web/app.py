@@ -20,6 +20,7 @@ from tocsin.application.asked import meant
 from tocsin.application.catalogue import OPERATIONS
 from tocsin.application.intake import Intake
 from tocsin.web.api import add_operations
+from tocsin.web.callbacks import PATHS, Callbacks
 from tocsin.web.documentation import complete_schema, documentation_routes
 from tocsin.web.edge import Edge
 from tocsin.web.entrance import Entrance
@@ -109,7 +110,13 @@ def page_routes(
         ("/login", entrance.show),
         ("/a/{token}", links.show),
     ]
-    done = [("/login", entrance.enter), ("/logout", entrance.leave), ("/a/{token}", links.act)]
+    callbacks = Callbacks(app)
+    done = [
+        ("/login", entrance.enter),
+        ("/logout", entrance.leave),
+        ("/a/{token}", links.act),
+        *zip(PATHS, (callbacks.status, callbacks.keys, callbacks.reply), strict=True),
+    ]
     return [
         *(Route(path, handler, methods=["GET"]) for path, handler in seen),
         *(Route(path, handler, methods=["POST"]) for path, handler in done),

@@ -42,7 +42,7 @@ class Doorman:
             raise InvalidError("The address holds a NUL character, which nothing here has in its name.")
         if rule.own_origin and not (rule.scripts and came_from_no_page(asking)):
             await self._own_origin(asking)
-        if rule.by in {By.NOBODY, By.LINK, By.KEY}:
+        if rule.by in {By.NOBODY, By.LINK, By.KEY, By.SIGNATURE}:
             return
         principal = await (self._bearer(asking) if rule.by is By.TOKEN else self._session(asking))
         scope["tocsin.principal"] = principal  # before it is judged: the page that refuses says who was refused

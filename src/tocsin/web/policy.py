@@ -25,6 +25,8 @@ class By(StrEnum):
     """Open to everyone who reaches the port."""
     KEY = "key"
     """An integration's key; it can only write."""
+    SIGNATURE = "signature"
+    """A provider's signature over the address and all that is posted; about one page, or from one number."""
     LINK = "link"
     """The signed token of an acknowledge link; it acts as one person for one round."""
     TOKEN = "token"  # noqa: S105 - the name of a way in, not a secret
@@ -74,6 +76,10 @@ RULES: Mapping[str, Rule] = {
     "POST /ingest/{key}/{source}": Rule(By.KEY),
     "POST /ingest/{key}/prometheus/api/v2/alerts": Rule(By.KEY),
     "POST /api/v2/alerts": Rule(By.KEY),
+    # Providers that call back
+    "POST /callbacks/twilio/status/{page}": Rule(By.SIGNATURE),
+    "POST /callbacks/twilio/keys/{page}": Rule(By.SIGNATURE),
+    "POST /callbacks/twilio/reply": Rule(By.SIGNATURE),
     # Coming and going
     "GET /login": OPEN,
     "POST /login": SIGN_IN,

@@ -65,6 +65,10 @@ class TooLargeError(TocsinError):
     """The body is longer than is read (HTTP 413)."""
 
 
+class GoneError(TocsinError):
+    """What it was about is over for good (HTTP 410)."""
+
+
 class TooManyAttemptsError(TocsinError):
     """Too many wrong tokens from one address (HTTP 429).
 
@@ -83,6 +87,7 @@ _STATUS: Mapping[type[TocsinError], int] = {
     ForbiddenError: 403,
     NotFoundError: 404,
     NotAllowedNowError: 409,
+    GoneError: 410,
     PreconditionError: 412,
     TooLargeError: 413,
     InvalidError: 422,

@@ -16,7 +16,7 @@ from tocsin.web.policy import By, Rule
 from tocsin.web.problems import Problem, problem_of, problem_of_faults, problem_of_status
 from tocsin.web.rendering import page
 
-PROGRAMS = ("/api/", "/ingest/")
+PROGRAMS = ("/api/", "/ingest/", "/callbacks/")
 
 
 def add_refusals(app: FastAPI) -> None:

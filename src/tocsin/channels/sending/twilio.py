@@ -10,11 +10,11 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from tocsin.application.ports import ChannelError, Message
+from tocsin.application.ports import ChannelError, Message, Outcome, Word
 from tocsin.channels.sending.posting import Answer, Posting, anywhere, origin, web_address
 from tocsin.channels.sending.reach import is_loopback
 from tocsin.channels.sending.settings import ChannelSettings
@@ -100,6 +100,41 @@ class Twilio:
     def close(self) -> None:
         """Close all connections."""
         self._posting.close()
+
+
+def all_of(message: Message) -> str:
+    """What an answer to the message is about: "it", or all that went out in it."""
+    return f"all {message.facts['count']}" if "count" in message.facts else "it"
+
+
+def word_of(fields: Mapping[str, str]) -> Word | None:
+    """What a status callback says became of a message or a call; None while it is on its way.
+
+    Args:
+        fields: of the form that was posted.
+    """
+    if "CallSid" in fields:
+        status = fields.get("CallStatus", "")
+        if status == "completed":
+            return Word(fields["CallSid"], Outcome.UNHEARD, "The call was answered, and no key was pressed.")
+        return Word(fields["CallSid"], Outcome.FAILED, _CALLS[status]) if status in _CALLS else None
+    status, code = fields.get("MessageStatus", ""), fields.get("ErrorCode", "")
+    if status in {"delivered", "read"}:
+        return Word(fields.get("MessageSid", ""), Outcome.DELIVERED)
+    if status not in {"undelivered", "failed", "canceled"}:
+        return None
+    detail = f"The text message was not delivered ({status}{f', error {code}' if code.isdecimal() else ''})."
+    return Word(fields.get("MessageSid", ""), Outcome.FAILED, detail, permanent=code in _NEVER_ARRIVES)
+
+
+_CALLS = {
+    "busy": "The line was busy.",
+    "no-answer": "Nobody answered the call.",
+    "failed": "The call could not be put through.",
+    "canceled": "The call was cancelled.",
+}
+_NEVER_ARRIVES = frozenset({"21610", "30004", "30005", "30006"})
+"""Unsubscribed, blocked, unknown, or a line that takes no text messages."""
 
 
 def signature(token: str, url: str, fields: Iterable[tuple[str, str]]) -> str:
