@@ -10,12 +10,19 @@ import pytest
 from hypothesis import settings
 
 from reliability import postgres
+from tocsin.application.set_aside import SET_ASIDE
 
 # A busy machine is no failure: how long an example takes says nothing about what it shows.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 REQUIRE_ALL = os.environ.get("TOCSIN_TEST_REQUIRE_ALL") == "1"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set_aside() -> None:
+    """What one test's database had that cannot be read is not said in the next."""
+    SET_ASIDE.forget()
 
 
 def _missing(what: str) -> None:

@@ -35,8 +35,13 @@ def channel_of(node: str) -> str:
 
 def payload(flight: str) -> dict[str, object]:
     """A canary as a sender delivers it, in Alertmanager's format."""
-    alert = {"status": "firing", "labels": {"alertname": "TocsinCanary", _LABEL: flight}, "annotations": {}}
+    alert = {"status": "firing", "labels": signal(flight).labels, "annotations": {}}
     return {"version": "4", "status": "firing", "alerts": [alert]}
+
+
+def signal(flight: str) -> Signal:
+    """A canary as a source understands it."""
+    return Signal({"alertname": "TocsinCanary", _LABEL: flight}, firing=True)
 
 
 def page_id(flight: str) -> str:

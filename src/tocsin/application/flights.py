@@ -38,15 +38,19 @@ class Flights:
             return None
         return self.clock() - (self.began_at if self.arrived_at is None else self.arrived_at)
 
+    @property
+    def late(self) -> bool:
+        """Whether so long ago that it is no hiccup."""
+        age = self.age_s
+        return self.every is not None and age is not None and age > LATE_AFTER * self.every.total_seconds()
+
     def troubles(self) -> Iterator[str]:
         """What says that alerts may not reach people, as sentences."""
-        age = self.age_s
-        if self.every is not None and age is not None and age > LATE_AFTER * self.every.total_seconds():
-            because = self.trouble or "It is still under way."
-            yield f"No canary has come through the whole path for {age:.0f} s. {because}"
+        if self.late or self.trouble:
+            because = self.trouble or "The last one is still under way."
+            yield f"No canary has come through the whole path for {max(0.0, self.age_s or 0.0):.0f} s. {because}"
 
     def warnings(self) -> Iterator[str]:
-        """The same, and what is wrong with the watchdog."""
-        yield from self.troubles()
+        """What is wrong with the watchdog."""
         if self.unasked:
             yield f"The canaries come through, and the watchdog cannot be told: {self.unasked}"

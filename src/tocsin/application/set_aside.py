@@ -46,6 +46,11 @@ class SetAside:
         if say:
             log.error("%s", what, exc_info=problem)
 
+    def forget(self) -> None:
+        """Begin anew, as a process does."""
+        with self._lock:
+            self._met = {}
+
     def warnings(self) -> Iterator[str]:
         """What was met in the last quarter of an hour, as sentences."""
         with self._lock:

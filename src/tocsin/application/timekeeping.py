@@ -16,6 +16,7 @@ from tocsin.application.app import Application
 from tocsin.application.handle import BROKEN_RULES, carry_out, facts, roster
 from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
+from tocsin.application.set_aside import SET_ASIDE
 from tocsin.domain import commands as cmd
 from tocsin.domain.errors import HeldError, UnavailableError
 from tocsin.domain.events import PageResult
@@ -96,10 +97,9 @@ def _ticked_alone(app: Application, transaction: Transaction, one: Incident | st
     problem = transaction.attempt(lambda: _tick_one(app, transaction, one))
     if problem is None:
         return True
-    log.error(
-        "The rules of %s are broken, or its rows; paging the default level, and trying again in a minute.",
-        _id(one),
-        exc_info=problem,
+    SET_ASIDE.note(
+        f"The rules of {_id(one)} are broken, or its rows; the default level is paged, and it is tried each minute.",
+        problem,
     )
     unheard = transaction.attempt(lambda: transaction.pages.plan(_plain_pages(app, transaction, one, now)))
     if unheard is not None:
@@ -167,7 +167,7 @@ def _report_one(app: Application, transaction: Transaction, incident_id: str, pa
     """
     problem = transaction.attempt(lambda: _put_on_chain(app, transaction, incident_id, pages))
     if problem is not None:
-        log.error("Results of pages could not be put on the chain of %s.", incident_id, exc_info=problem)
+        SET_ASIDE.note(f"Results of pages could not be put on the chain of {incident_id}.", problem)
     if problem is not None and not isinstance(problem, HeldError):
         transaction.pages.reported(pages)
 

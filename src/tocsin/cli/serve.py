@@ -53,7 +53,7 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8080, as_json: Json = False)
             node.app,
             node.intake,
             listening,
-            troubles=partial(_troubles, node),
+            troubles=node.troubles,
             warnings=partial(_warnings, node, here),
             trusted_proxies=here.trusted_proxies,
             ready=_announce(here, node, url, noted=lock is not None, as_json=as_json),
@@ -99,15 +99,6 @@ def _announce(here: Settings, node: Node, url: str, *, noted: bool, as_json: boo
         sys.stdout.flush()
 
     return announce
-
-
-def _troubles(node: Node) -> Iterator[str]:
-    """What `/readyz` says beside what the database shows."""
-    yield from node.engine.troubles()
-    if not (node.intake.is_alive or node.intake.closing):
-        yield "The intake does not run, so no alert is stored: start the server again."
-    if node.watcher is not None and not node.watcher.is_alive:
-        yield "The procedures directory is not watched any more: start the server again."
 
 
 def _warnings(node: Node, here: Settings) -> Iterator[str]:

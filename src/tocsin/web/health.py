@@ -13,6 +13,7 @@ from tocsin.application.app import Application
 from tocsin.application.intake import Intake
 from tocsin.application.looks import readiness
 from tocsin.application.ports import Transaction
+from tocsin.degraded import notes
 from tocsin.domain.errors import UnavailableError
 from tocsin.domain.lifecycle import Status
 from tocsin.web.answers import json_answer
@@ -61,6 +62,8 @@ class Health:
 
     def _ready(self) -> Response:
         reasons = list(self._troubles())
+        if self._app.flights.late:
+            reasons += self._app.flights.troubles()
         facts: dict[str, object] = {}
         if self._intake.closing:
             reasons.append("The server is shutting down.")
@@ -73,6 +76,8 @@ class Health:
                 reasons.append(f"The engine is {facts['engine_lag_seconds']} s behind: what is due is not being sent.")
         status = 503 if reasons else 200
         said = {"reasons": reasons, "warnings": [*self._warnings(), *self._app.providers.warnings()]}
+        flights = self._app.flights
+        said["warnings"] += [*([] if flights.late else flights.troubles()), *flights.warnings(), *notes(self._app)]
         return json_answer({"status": "not ready" if reasons else "ready", **said, **facts}, status)
 
     async def metrics(self, _request: Request) -> Response:
@@ -104,6 +109,9 @@ class Health:
             "Whether the watched procedures are valid; if not, an older version is in force.",
             value=valid,
         )
+        if (age := self._app.flights.age_s) is not None:
+            told = "Seconds since a canary last came through the whole path."
+            yield GaugeMetricFamily("tocsin_canary_age_seconds", told, value=max(0.0, age))
         held = GaugeMetricFamily(
             "tocsin_provider_held_back",
             "Providers that failed last: 1 while they hang and pages go out by other ways at once, else 0.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.application.intake import Intake
 from tocsin.bootstrap import open_application
-from tocsin.cli.serve import _troubles, _warnings
+from tocsin.cli.serve import _warnings
 from tocsin.node import Node, running
 from tocsin.procedures import packs
 from tocsin.settings import Settings
@@ -22,12 +22,12 @@ def test_parts_that_do_not_run_any_more_are_told_of(tmp_path):
     here = Settings.from_environment({"TOCSIN_HOME": str(tmp_path)})
     here.make_home()
     with running(here) as node:
-        assert not any("does not run" in trouble or "not watched" in trouble for trouble in _troubles(node))
+        assert not any("does not run" in trouble or "not watched" in trouble for trouble in node.troubles())
         assert node.watcher is not None
         node.watcher.stop()
         node.intake._queue.put(None)
         node.intake._thread.join(30)
-        told = list(_troubles(node))
+        told = list(node.troubles())
         assert any(trouble.startswith("The intake does not run") for trouble in told)
         assert any(trouble.startswith("The procedures directory is not watched") for trouble in told)
 
@@ -37,7 +37,7 @@ def test_a_directory_that_is_broken_or_gone_is_a_warning_and_no_trouble(tmp_path
     packs.lay_out("generic", here.procedures, dict(packs.defaults()))
     with open_application(here) as app:
         watcher = Watcher(app, here.procedures)
-        node = Node(app, Intake(app), Idle(), watcher)  # type: ignore[arg-type]
+        node = Node(app, Intake(app), Idle(), watcher, None)  # type: ignore[arg-type]
         watcher.look()
         assert list(_warnings(node, here)) == []
         (here.procedures / "people.yaml").write_text("nonsense: [")
@@ -50,4 +50,4 @@ def test_a_directory_that_is_broken_or_gone_is_a_warning_and_no_trouble(tmp_path
         (warning,) = _warnings(node, here)
         assert "the version in the database is in force" in warning
         assert "tocsin init" in warning
-        assert not any("procedures directory is not valid" in trouble for trouble in _troubles(node))
+        assert not any("procedures directory is not valid" in trouble for trouble in node.troubles())

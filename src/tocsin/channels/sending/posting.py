@@ -85,9 +85,18 @@ class Posting:
         Raises:
             ChannelError: there was no answer.
         """
-        within = _current.deadline = Deadline(seconds)
+        return self._ask("POST", url, headers, content, Deadline(seconds), called)
+
+    def get(self, url: str, seconds: float, called: str) -> Answer:
+        """Ask for a page once; see `post`."""
+        return self._ask("GET", url, [("User-Agent", "Tocsin")], b"", Deadline(seconds), called)
+
+    def _ask(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], content: bytes, within: Deadline, called: str
+    ) -> Answer:
+        _current.deadline = within
         try:
-            with self._pool.stream("POST", url, headers=list(headers), content=content) as response:
+            with self._pool.stream(method, url, headers=list(headers), content=content) as response:
                 return Answer(response.status, _rest(response))
         except (httpcore.TimeoutException, TimeoutError) as error:
             raise ChannelError(f"{called} did not answer within {within.seconds:g} s.") from error
