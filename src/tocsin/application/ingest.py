@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,13 +12,12 @@ import msgspec
 
 from tocsin.application import canary
 from tocsin.application.app import Application
-from tocsin.application.handle import bound_policy, carry_out, found, roster
+from tocsin.application.handle import bound_policy, carry_out, keep, roster, weigh
 from tocsin.application.ports import Transaction
 from tocsin.application.records import AlertRow, Integration, NewAlert
 from tocsin.application.set_aside import SET_ASIDE
 from tocsin.domain import commands as cmd
 from tocsin.domain.alerts import Signal, fingerprint
-from tocsin.domain.errors import NotFoundError
 from tocsin.domain.events import Actor
 from tocsin.domain.incident import Incident
 from tocsin.domain.people import Roster
@@ -49,7 +49,6 @@ class _Joining:
     integration: Integration
     group: str = ""
     fresh: list[tuple[Integration, Signal, bytes]] = field(default_factory=list)
-    changed: list[Changed] = field(default_factory=list)
     refired: int = 0
     cleared: int = 0
     fingerprints: list[bytes] = field(default_factory=list)
@@ -81,7 +80,7 @@ class _Batch:
     incidents: dict[str, Incident] = field(default_factory=dict)
     inserted: list[NewAlert] = field(default_factory=list)
     seen: list[tuple[int, datetime, datetime | None]] = field(default_factory=list)
-    reworded: list[Changed] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
 
     def roster(self, transaction: Transaction, service: str) -> Roster:
         """Who is on call for a service now, looked up once for everything this transaction decides."""
@@ -123,24 +122,21 @@ def ingest(app: Application, transaction: Transaction, deliveries: Iterable[Deli
 def _store(app: Application, transaction: Transaction, batch: _Batch) -> bool:
     newest = transaction.incidents.newest_in_groups(list(batch.by_group))
     # Every node locks what it needs in the order of ids, and begins new incidents after that: no two wait in a circle.
-    for incident_id in sorted({*batch.by_incident, *newest.values()}):
-        _load(transaction, batch, incident_id)
+    _load(transaction, batch, {*batch.by_incident, *newest.values()})
     for group, joining in sorted(batch.by_group.items()):
         _join_group(app, transaction, batch, joining, newest.get(group, ""))
-    for incident_id, joining in sorted(batch.by_incident.items()):
-        _join_incident(app, transaction, batch, incident_id, joining)
+    transaction.alerts.changed(batch.changed)
+    _join_incidents(app, transaction, batch)
     transaction.alerts.insert(batch.inserted)
     transaction.alerts.seen(batch.seen)
-    transaction.alerts.changed(batch.reworded)
     return batch.stirred
 
 
-def _load(transaction: Transaction, batch: _Batch, incident_id: str) -> None:
+def _load(transaction: Transaction, batch: _Batch, incident_ids: AbstractSet[str]) -> None:
     """One that cannot be read is paged about by its own ticks; alerts must not be refused for its sake."""
-    try:
-        batch.incidents[incident_id] = found(transaction, incident_id)
-    except (NotFoundError, ValueError) as problem:
-        SET_ASIDE.note(f"{incident_id} cannot be read; new alerts of its group begin an incident beside it.", problem)
+    batch.incidents |= transaction.incidents.load_all(list(incident_ids))
+    for incident_id in incident_ids - batch.incidents.keys():
+        SET_ASIDE.note(f"{incident_id} cannot be read; new alerts of its group begin an incident beside it.")
 
 
 def _sort(
@@ -205,24 +201,22 @@ def _known(batch: _Batch, integration: Integration, row: AlertRow, signal: Signa
     else:
         joining.cleared += 1
         batch.ended.add(row.fingerprint)
-    return _retold(batch, joining.changed, integration, row, signal, firing=firing)
+    return _retold(batch, integration, row, signal, firing=firing)
 
 
-def _retold(
-    batch: _Batch, changed: list[Changed], integration: Integration, row: AlertRow, signal: Signal, *, firing: bool
-) -> AlertRow:
+def _retold(batch: _Batch, integration: Integration, row: AlertRow, signal: Signal, *, firing: bool) -> AlertRow:
     """Have an occurrence stored as its sender now tells it; of two replicas the later beginning counts."""
     content = _content(batch, integration, signal, row.fingerprint, row.incident_id)
     if row.starts_at is not None and (content.starts_at is None or content.starts_at < row.starts_at):
         content = replace(content, starts_at=row.starts_at)
-    changed.append((row.id, row.firing, firing, content))
+    batch.changed.append((row.id, row.firing, firing, content))
     return replace(row, firing=firing, starts_at=content.starts_at, last_seen_at=batch.now, digest=content.digest)
 
 
 def _repeat(batch: _Batch, integration: Integration, row: AlertRow, signal: Signal) -> AlertRow:
     """An unchanged repeat only touches `last_seen_at`, at most once a minute."""
     if _digest(signal) != row.digest or _later(signal, row):
-        return _retold(batch, batch.reworded, integration, row, signal, firing=True)
+        return _retold(batch, integration, row, signal, firing=True)
     if batch.now - row.last_seen_at >= TOUCH_EVERY:
         batch.seen.append((row.id, batch.now, signal.ends_at))
         return replace(row, last_seen_at=batch.now)
@@ -270,7 +264,7 @@ def _join_group(app: Application, transaction: Transaction, batch: _Batch, joini
         joining.group = _fitting(f"{joining.group}\x1f{newest}")
         newest = transaction.incidents.newest_in_groups([joining.group]).get(joining.group, "")
         if newest:
-            _load(transaction, batch, newest)
+            _load(transaction, batch, {newest})
     incident = batch.incidents.get(newest)
     if incident is None or not (incident.is_open or _not_over(app, transaction, batch, incident)):
         incident = _declare(transaction, batch, joining, newest)
@@ -325,29 +319,31 @@ def actor_of(integration: Integration) -> Actor:
     return Actor(f"integration:{integration.name}", "integration")
 
 
-def _join_incident(
-    app: Application, transaction: Transaction, batch: _Batch, incident_id: str, joining: _Joining
-) -> None:
-    incident = batch.incidents.get(incident_id)
-    transaction.alerts.changed(joining.changed)
-    if incident is None:
-        return
-    after = carry_out(
-        transaction,
-        incident,
-        cmd.AttachAlerts(
-            at=max(batch.now, incident.updated_at),
-            actor=actor_of(joining.integration),
-            policy=bound_policy(app, transaction, incident),
-            roster=batch.roster(transaction, incident.service),
-            new=len(joining.fresh),
-            refired=joining.refired,
-            cleared=joining.cleared,
-            worst=joining.worst,
-            fingerprints=tuple(key.hex()[:12] for key in joining.fingerprints[:_SHOWN]),
-        ),
+def _join_incidents(app: Application, transaction: Transaction, batch: _Batch) -> None:
+    joined = [
+        weigh(incident, _attach(app, transaction, batch, incident, joining))
+        for incident_id, joining in sorted(batch.by_incident.items())
+        if (incident := batch.incidents.get(incident_id)) is not None
+    ]
+    keep(transaction, joined)
+    for before, after in ((one.before, one.after) for one in joined):
+        if before is not None and (after.round, after.alerts_posted_at) != (before.round, before.alerts_posted_at):
+            batch.stirred = True
+        if not after.is_open:
+            transaction.alerts.end(after.id, firing_too=False)
+
+
+def _attach(
+    app: Application, transaction: Transaction, batch: _Batch, incident: Incident, joining: _Joining
+) -> cmd.AttachAlerts:
+    return cmd.AttachAlerts(
+        at=max(batch.now, incident.updated_at),
+        actor=actor_of(joining.integration),
+        policy=bound_policy(app, transaction, incident),
+        roster=batch.roster(transaction, incident.service),
+        new=len(joining.fresh),
+        refired=joining.refired,
+        cleared=joining.cleared,
+        worst=joining.worst,
+        fingerprints=tuple(key.hex()[:12] for key in joining.fingerprints[:_SHOWN]),
     )
-    told = (after.round, after.alerts_posted_at) != (incident.round, incident.alerts_posted_at)
-    batch.stirred = batch.stirred or told
-    if not after.is_open:
-        transaction.alerts.end(incident_id, firing_too=False)

@@ -23,6 +23,9 @@ from tocsin.domain.events import Event
 from tocsin.domain.incident import Incident
 from tocsin.domain.schedules import Override
 
+Addition = tuple[Incident, Sequence[Event], datetime | None]
+"""An incident as some events leave it, its `seq` counting the last of them; the events; when its timer runs out."""
+
 
 class Incidents(Protocol):
     """Incidents and their chains, inside one transaction."""
@@ -43,8 +46,12 @@ class Incidents(Protocol):
         """A free id for an incident declared at an instant (R26, decision P)."""
         ...
 
-    def append(self, after: Incident, events: Sequence[Event], next_due_at: datetime | None) -> None:
-        """Add events to the chain and store the state they lead to; `after.seq` counts the last of them."""
+    def load_all(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
+        """Those of the incidents that can be read, locked in the order of their ids until the transaction ends."""
+        ...
+
+    def append(self, additions: Sequence[Addition]) -> None:
+        """Add events to chains, each of another incident, and store the states they lead to."""
         ...
 
     def due(self, at: datetime, limit: int) -> list[Incident | str]:

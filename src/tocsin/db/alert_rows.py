@@ -11,15 +11,14 @@ import msgspec
 
 from tocsin.application.records import AlertRow, NewAlert
 from tocsin.db.codec import instant, micros, optional_instant, optional_micros
-from tocsin.db.sql import LostRaceError, Sql, marks
+from tocsin.db.sql import LostRaceError, Sql, insert_all, marks
 
 _CHUNK = 500
 _FORGOTTEN = b'{"annotations":{},"labels":{},"link":""}'
 
 _INSERT = (
-    "INSERT INTO alerts (integration_id, fingerprint, incident_id, is_open, firing, name, severity, starts_at, "
-    "ends_at, first_seen_at, last_seen_at, digest, first_payload, payload) "
-    "VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+    "INSERT INTO alerts (integration_id, fingerprint, incident_id, name, severity, starts_at, ends_at, first_seen_at, "
+    "last_seen_at, digest, first_payload, is_open, firing)"
 )
 
 
@@ -66,7 +65,8 @@ class AlertRows:
         return found
 
     def insert(self, alerts: Sequence[NewAlert]) -> None:
-        self._sql.many(
+        insert_all(
+            self._sql,
             _INSERT,
             [
                 (
@@ -81,6 +81,8 @@ class AlertRows:
                     micros(alert.seen_at),
                     alert.digest,
                     alert.payload,
+                    1,
+                    1,
                 )
                 for alert in alerts
             ],

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import MsgspecError
 
 from tocsin.application.records import TimelineEntry
+from tocsin.application.rooms import Addition
 from tocsin.application.set_aside import SET_ASIDE
 from tocsin.db.codec import (
     GENESIS,
@@ -20,13 +21,24 @@ from tocsin.db.codec import (
     micros,
     optional_micros,
 )
-from tocsin.db.sql import Row, Sql, marks
+from tocsin.db.sql import Row, Sql, insert_all, marks
 from tocsin.domain.errors import UnavailableError
 from tocsin.domain.events import Event
 from tocsin.domain.incident import FOLD_VERSION, Incident, fold
 from tocsin.domain.lifecycle import STATUS, Status
 
 _STATE = "SELECT id, state, fold_version, head_seq, head_hash FROM incidents "
+_STORE = (
+    "INSERT INTO incidents (id, group_key, service, declared_at, severity, phase, is_open, resolved_at, next_due_at, "
+    "head_seq, head_hash, fold_version, state)"
+)
+# Nothing is written over what a newer release has folded: this one does not know what it means.
+_OVER = (
+    "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, phase = excluded.phase, is_open = excluded.is_open, "
+    "resolved_at = excluded.resolved_at, next_due_at = excluded.next_due_at, head_seq = excluded.head_seq, "
+    "head_hash = excluded.head_hash, fold_version = excluded.fold_version, state = excluded.state "
+    "WHERE incidents.fold_version <= excluded.fold_version"
+)
 _ALL = 10**9
 _CHUNK = 500
 _ILLEGIBLE = (AssertionError, AttributeError, LookupError, TypeError, ValueError, MsgspecError)
@@ -41,6 +53,15 @@ class IncidentRows:
 
     def load(self, incident_id: str) -> Incident | None:
         return self._one(_STATE + "WHERE id = ?" + self._sql.lock, (incident_id,))
+
+    def load_all(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
+        found: dict[str, Incident] = {}
+        for start in range(0, len(incident_ids), _CHUNK):
+            chunk = sorted(incident_ids)[start : start + _CHUNK]
+            statement = f"{_STATE}WHERE id IN ({marks(len(chunk))}) ORDER BY id{self._sql.lock}"
+            states = map(self._state_or_id, self._sql.all(statement, chunk))
+            found |= {state.id: state for state in states if isinstance(state, Incident)}
+        return found
 
     def open_in_group(self, group: str) -> Incident | None:
         return self._one(_STATE + "WHERE group_key = ? AND is_open = 1" + self._sql.lock, (group,))
@@ -101,46 +122,47 @@ class IncidentRows:
         rows = self._sql.all("SELECT count(*) FROM incidents WHERE declared_at >= ? AND declared_at < ?", within)
         return f"{stem}-{rows[0][0] + 1}" if rows[0][0] else stem
 
-    def append(self, after: Incident, events: Sequence[Event], next_due_at: datetime | None) -> None:
-        first = after.seq - len(events) + 1
-        head = GENESIS if first == 1 else self._heads[after.id]
-        links, texts = [], []
-        for seq, event in enumerate(events, first):
-            body, stored = encode_event(event, after.id, seq)
-            head = link_hash(head, body)
-            links.append((after.id, seq, body, head))
-            texts += [(after.id, text.id, text.salt, text.text) for text in stored]
-        self._sql.many("INSERT INTO events (incident_id, seq, body, hash) VALUES (?, ?, ?, ?)", links)
-        if texts:
-            self._sql.many("INSERT INTO texts (incident_id, id, salt, words) VALUES (?, ?, ?, ?)", texts)
-        self._heads[after.id] = head
-        self._store(after, head, next_due_at, new=first == 1)
+    def append(self, additions: Sequence[Addition]) -> None:
+        links: list[Sequence[object]] = []
+        texts: list[Sequence[object]] = []
+        for after, events, _next_due_at in additions:
+            first = after.seq - len(events) + 1
+            head = GENESIS if first == 1 else self._heads[after.id]
+            for seq, event in enumerate(events, first):
+                body, stored = encode_event(event, after.id, seq)
+                head = link_hash(head, body)
+                links.append((after.id, seq, body, head))
+                texts += [(after.id, text.id, text.salt, text.text) for text in stored]
+            self._heads[after.id] = head
+        insert_all(self._sql, "INSERT INTO events (incident_id, seq, body, hash)", links)
+        insert_all(self._sql, "INSERT INTO texts (incident_id, id, salt, words)", texts)
+        self._store(additions)
 
-    def _store(self, after: Incident, head: bytes, next_due_at: datetime | None, *, new: bool) -> None:
-        changing = (
-            after.severity.value,
-            after.phase.value,
-            int(after.is_open),
-            optional_micros(after.resolved_at),
-            optional_micros(next_due_at),
-            after.seq,
-            head,
-            FOLD_VERSION,
-            encode_state(after),
-        )
-        if new:
-            self._sql.run(
-                "INSERT INTO incidents (severity, phase, is_open, resolved_at, next_due_at, head_seq, head_hash, "
-                f"fold_version, state, id, group_key, service, declared_at) VALUES ({marks(13)})",
-                (*changing, after.id, after.group, after.service, micros(after.declared_at)),
+    def _store(self, additions: Sequence[Addition]) -> None:
+        begun: list[Sequence[object]] = []
+        changed: list[Sequence[object]] = []
+        for after, events, next_due_at in additions:
+            state = (
+                after.id,
+                after.group,
+                after.service,
+                micros(after.declared_at),
+                after.severity.value,
+                after.phase.value,
+                int(after.is_open),
+                optional_micros(after.resolved_at),
+                optional_micros(next_due_at),
+                after.seq,
+                self._heads[after.id],
+                FOLD_VERSION,
+                encode_state(after),
             )
-        else:
-            touched = self._sql.run(
-                "UPDATE incidents SET severity = ?, phase = ?, is_open = ?, resolved_at = ?, next_due_at = ?, "
-                "head_seq = ?, head_hash = ?, fold_version = ?, state = ? WHERE id = ? AND fold_version <= ?",
-                (*changing, after.id, FOLD_VERSION),
-            )
-            _require_ours(after.id, touched)
+            (begun if after.seq == len(events) else changed).append(state)
+        insert_all(self._sql, _STORE, begun)
+        if insert_all(self._sql, _STORE, changed, _OVER) != len(changed):
+            ids = [state[0] for state in changed]
+            newer = f"SELECT id FROM incidents WHERE id IN ({marks(len(ids))}) AND fold_version > ?"
+            raise _newer(self._sql.all(newer, (*ids, FOLD_VERSION))[0][0])
 
     def due(self, at: datetime, limit: int) -> list[Incident | str]:
         # What a newer release has folded is left to it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
@@ -44,6 +45,36 @@ class Sql(Protocol):
 def marks(count: int) -> str:
     """Placeholders for an IN list."""
     return ", ".join("?" * count)
+
+
+_AT_ONCE = (64, 16, 4, 1)
+"""Rows one statement takes; few sizes, so that few statements are prepared."""
+
+
+def insert_all(sql: Sql, into: str, rows: Sequence[Sequence[Any]], otherwise: str = "") -> int:
+    """Insert rows, many with one statement, and return how many were touched.
+
+    Each statement lets go of the interpreter and has to get it back, which costs more than the statement where other
+    threads want it too; so it is done for many rows at once.
+
+    Args:
+        sql: the transaction's connection.
+        into: such as "INSERT INTO texts (id, words)".
+        rows: values, all of the same width.
+        otherwise: what follows the values, such as an ON CONFLICT clause.
+    """
+    touched = start = 0
+    while start < len(rows):
+        count = next(size for size in _AT_ONCE if size <= len(rows) - start)
+        values = tuple(chain.from_iterable(rows[start : start + count]))
+        touched += sql.run(_insertion(into, len(rows[start]), count, otherwise), values)
+        start += count
+    return touched
+
+
+@lru_cache(maxsize=128)
+def _insertion(into: str, width: int, count: int, otherwise: str) -> str:
+    return f"{into} VALUES {', '.join([f'({marks(width)})'] * count)} {otherwise}"
 
 
 @lru_cache(maxsize=512)

@@ -110,6 +110,8 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA busy_timeout = 5000")
             connection.execute("PRAGMA cache_size = -32000")
+            # Else what a savepoint may have to undo goes through a file of its own, made and removed at every commit.
+            connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except sqlite3.Error as error:
             connection.close()

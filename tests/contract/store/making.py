@@ -72,7 +72,7 @@ def resolve(transaction: Transaction, incident: Incident, at: datetime) -> Incid
 def _append(transaction: Transaction, incident: Incident | None, command: cmd.Command) -> Incident:
     events = decide(incident, command)
     state = after(incident, events) if incident is not None else fold(events)
-    transaction.incidents.append(state, events, next_due(state, POLICY))
+    transaction.incidents.append([(state, events, next_due(state, POLICY))])
     return state
 
 

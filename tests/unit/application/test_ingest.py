@@ -244,6 +244,14 @@ def test_a_critical_alert_that_begins_and_ends_within_one_commit_keeps_climbing(
     assert {page.state for page in world.pages() if page.urgent} == {PageState.PLANNED}
 
 
+def test_an_alert_that_is_told_anew_and_clears_within_one_commit_has_cleared(world):
+    world.ingest(signal(annotations={"summary": "first"}))
+    world.ingest(signal(annotations={"summary": "second"}), signal(firing=False, annotations={"summary": "third"}))
+    [row] = world.alerts(world.incident().id)
+    assert not row["firing"]
+    assert row["annotations"] == {"summary": "third"}
+
+
 def test_begins_and_ends_in_any_number_are_worked_off_in_two_rounds(world):
     asked = []
     inner = world.database.transact
