@@ -183,6 +183,7 @@ def restore_postgres(file: Path, url: str, scratch: Path) -> None:
                     for row in copy.execute(f"SELECT {names} FROM {table}"):
                         stream.write_row(row)
             target.execute("SELECT setval(pg_get_serial_sequence('alerts', 'id'), max(id)) FROM alerts")
+            target.execute("ANALYZE")  # by itself the server would do so a minute later, and be slow until then
     finally:
         scratch.unlink(missing_ok=True)
 
