@@ -83,6 +83,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     yield _active(settings, procedures, database.active)
     yield _mail(settings, procedures)
+    yield from _telephone(settings, procedures)
     yield _public_url(settings.public_url or procedures.site.public_url)
 
 
@@ -223,6 +224,27 @@ def _mail(settings: Settings, procedures: Procedures) -> Finding:
         return fail(
             "mail", f"{mail.host}:{mail.port} cannot be reached ({why}); see mail.host and mail.port in site.yaml."
         )
+
+
+def _telephone(settings: Settings, procedures: Procedures) -> Iterator[Finding]:
+    """Nothing where nobody is to be reached by text message or call; else also where answers are to come back to."""
+    from tocsin.channels.sending.twilio import REPLY
+    from tocsin.procedures.secret import resolve_secret
+
+    account = procedures.site.telephone
+    if not account.account_sid:
+        return
+    try:
+        resolve_secret(account.auth_token, settings.environment)
+    except TocsinError as error:
+        yield fail("telephone", error.detail)
+        return
+    base_url = (settings.public_url or procedures.site.public_url).rstrip("/")
+    yield ok(
+        "telephone",
+        f"for answers to text messages, set {base_url}{REPLY} as the webhook of {account.sender} for incoming "
+        "messages (HTTP POST)",
+    )
 
 
 def _public_url(url: str) -> Finding:
