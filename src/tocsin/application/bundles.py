@@ -79,10 +79,12 @@ def _take_or_hold(
     crowd = crowds.about(first.person, channel, now, quiet=quiet, since=now - rule.every, limit=rule.calm + 1)
     until = held_until(rule, crowd, first.lane, now)
     if until is not None:
-        return None if crowds.hold(first.person, channel, now, until, lanes=lanes) else []
+        held = crowds.hold(first.person, channel, now, until, lanes=lanes)
+        return None if held else crowds.take_one(first.page_id, lease)
     if crowd.heard_at is not None and first.lane < crowd.heard_lane:
         lanes = range(crowd.heard_lane)  # it overtakes with its like; what is milder waits on
-    return crowds.take(first.person, channel, lease, lanes=lanes, limit=CARRIED_AT_MOST)
+    taken = crowds.take(first.person, channel, lease, lanes=lanes, limit=CARRIED_AT_MOST)
+    return taken or crowds.take_one(first.page_id, lease)  # one whose own times cannot be read must not stand in front
 
 
 def wanted(transaction: Transaction, page: Page, now: datetime, lease_until: datetime) -> list[Page]:

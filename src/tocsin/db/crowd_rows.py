@@ -10,10 +10,10 @@ from datetime import datetime
 
 from tocsin.application.records import Crowd, Lease, Page, Waiting
 from tocsin.db.codec import instant, micros, optional_instant
+from tocsin.db.legible import topic_of
 from tocsin.db.page_rows import COLUMNS, OURS, page_of_row
 from tocsin.db.sql import Sql, marks
 from tocsin.domain.incident import FOLD_VERSION
-from tocsin.domain.react import Topic
 
 _THEIRS = "person = ? AND channel = ? AND lane >= ? AND lane < ? AND topic <> 'test'"
 _WAITS = "send_at <= ? AND wake_at IS NOT NULL AND (state = 'planned' OR wake_at <= ?)"
@@ -41,7 +41,7 @@ class CrowdRows:
             f"AND {OURS} ORDER BY wake_at LIMIT 1{self._sql.skip}",
             (channel, lane, micros(at), FOLD_VERSION),
         )
-        return Waiting(rows[0][0], rows[0][1], rows[0][2], Topic(rows[0][3])) if rows else None
+        return Waiting(*rows[0][:3], topic_of(rows[0][0], rows[0][3], rows[0][2])) if rows else None
 
     def about(self, person: str, channel: str, at: datetime, *, quiet: bool, since: datetime, limit: int) -> Crowd:
         lanes = _QUIET_LANES if quiet else _URGENT_LANES
