@@ -142,8 +142,9 @@ class Engine:
         receipts.overdue(self._app)
         self._forget()
         wait = timekeeping.next_tick(self._app)
-        while wait is not None and wait <= timedelta(0):  # looking takes no turn of the writer, ticking does
-            timekeeping.tick(self._app)
+        until = time.monotonic() + REPORT_EVERY_S  # however much is overdue, results come in between
+        while wait is not None and wait <= timedelta(0) and time.monotonic() < until:
+            timekeeping.tick(self._app)  # looking takes no turn of the writer, ticking does
             wait = timekeeping.next_tick(self._app)
         return self._until(wait)
 

@@ -16,11 +16,12 @@ LATEST = "0002"
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring a database to `LATEST`, one transaction a migration.
+def upgrade(connection: Connection, to: str = LATEST) -> None:
+    """Bring a database to a schema, one transaction a migration.
 
     Args:
         connection: SQLAlchemy connection with the rights to create tables.
+        to: version, an earlier one only in tests of upgrades.
     """
     from alembic import command
     from alembic.config import Config
@@ -28,7 +29,7 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, LATEST)
+    command.upgrade(config, to)
 
 
 def require_known(version: str) -> None:
