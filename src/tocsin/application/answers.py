@@ -18,7 +18,7 @@ from tocsin.application.callbacks import COUNTS_FOR
 from tocsin.application.handle import carry_out, facts
 from tocsin.application.links import answer_code
 from tocsin.application.ports import Transaction
-from tocsin.application.receipts import TOGETHER, taken_by_now
+from tocsin.application.receipts import TOGETHER, carried_with, taken_by_now
 from tocsin.application.records import Page, PageState
 from tocsin.domain import commands as cmd
 from tocsin.domain.events import Actor
@@ -86,11 +86,10 @@ def answer(app: Application, given: Given) -> Heard:
         UnavailableError: the database is out of reach; what was not answered goes on.
     """
     page = given.page
-    if app.database.read(lambda tx: tx.receipts.is_new(given.callback)):
-        carried = app.database.read(lambda tx: tx.receipts.carried(page))
-        for start in range(0, len(carried), TOGETHER):  # remembered with the last, so that nothing is left out
-            _in_one(app, given, carried[start : start + TOGETHER], last=False)
-        _in_one(app, given, [page], last=True)
+    carried = app.database.read(lambda tx: carried_with(tx, page, given.callback))
+    for start in range(0, len(carried), TOGETHER):  # remembered with the last, so that nothing is left out
+        _in_one(app, given, carried[start : start + TOGETHER], last=False)
+    _in_one(app, given, [page], last=True)
     return app.database.read(lambda tx: _heard(app, tx, page, given.said))
 
 

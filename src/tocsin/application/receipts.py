@@ -42,13 +42,16 @@ def hear(app: Application, page_id: str, word: Word, callback: str) -> None:
         UnavailableError: the database is out of reach; nothing was changed.
     """
     page = found(app, page_id)
-    if not app.database.read(lambda tx: tx.receipts.is_new(callback)):
-        return
-    carried = app.database.read(lambda tx: tx.receipts.carried(page))
+    carried = app.database.read(lambda tx: carried_with(tx, page, callback))
     for start in range(0, len(carried), TOGETHER):
         app.database.transact(partial(_hear_all, app, carried[start : start + TOGETHER], word))
     app.database.transact(lambda tx: _hear_once(app, tx, page, word, callback))
     app.bell.ring()
+
+
+def carried_with(transaction: Transaction, page: Page, callback: str) -> list[Page]:
+    """The pages that went out in the same message, unless this call of the provider was heard before."""
+    return transaction.receipts.carried(page) if transaction.receipts.is_new(callback) else []
 
 
 def found(app: Application, page_id: str) -> Page:

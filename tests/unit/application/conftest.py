@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.application.hand_clock import HandClock
+from tests.unit.application.night import Night
 from tests.unit.application.world import NOON, World, in_memory, laid_out
 
 
@@ -29,4 +30,12 @@ def world(template, clock) -> Iterator[World]:
     """The application on a store in memory, with a team of four and an integration."""
     store = in_memory(template, clock)
     yield World(store, clock)
+    store.close()
+
+
+@pytest.fixture
+def night(template, clock) -> Iterator[Night]:
+    """The same, where people are called and texted."""
+    store = in_memory(template, clock)
+    yield Night(store, clock)
     store.close()

@@ -1,0 +1,190 @@
+"""What people answer by text message or by a key: they have it or cannot take it, for one round, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.application.night import NUMBERS, reachable
+from tests.unit.application.world import PEOPLE, signal
+from tocsin.application import deliver as delivery
+from tocsin.application.answers import HINTS, Said, hint, meant_by, read_reply
+from tocsin.application.callbacks import COUNTS_FOR
+from tocsin.application.links import answer_code
+from tocsin.application.moves import Resolution
+from tocsin.application.records import PageState
+from tocsin.domain import events as ev
+from tocsin.domain.people import Contact
+from tocsin.domain.severity import Severity
+
+
+def called(night, severity=Severity.CRITICAL):
+    """The page of the first call, which has just been taken."""
+    night.begin(severity)
+    night.send_due()
+    return night.page("voice")
+
+
+def texted(night):
+    """The page of the first text message."""
+    called(night)
+    night.pass_time(1.1)
+    return night.page("sms")
+
+
+def test_a_key_acknowledges_as_the_person_who_was_called_and_the_timeline_says_how(night):
+    page = called(night)
+    heard = night.answers(page)
+    assert (heard.counted, heard.holder, heard.incident_id) == (True, "Bo", night.incident().id)
+    [event] = night.events(ev.Acknowledged)
+    assert (event.person, event.actor.by, event.actor.authenticated_by) == ("bo", "person:bo", "voice")
+    assert night.page("voice").state is PageState.ACKNOWLEDGED
+
+
+def test_an_answer_is_heard_once(night):
+    page = called(night)
+    first = night.answers(page)
+    before = night.seen()
+    assert night.answers(page) == first
+    assert night.seen() == before
+
+
+def test_who_cannot_take_it_says_so_and_the_next_is_paged_at_once(night):
+    page = called(night)
+    heard = night.answers(page, Said.CANNOT)
+    assert (heard.counted, heard.holder) == (True, "")
+    assert [event.person for event in night.events(ev.Declined)] == ["bo"]
+    night.send_due()
+    assert night.page("voice").person == "cem"
+
+
+def test_after_the_round_is_over_nothing_changes_and_who_has_it_is_told(night):
+    page = called(night)
+    night.does("cem", "acknowledge")
+    before = night.seen()
+    for said in Said:
+        heard = night.answers(page, said, said.name)
+        assert (heard.counted, heard.holder) == (said is Said.CANNOT, "Cem")
+    assert night.seen() == before
+
+
+def test_after_the_incident_is_over_it_is_said_so(night):
+    page = called(night)
+    night.does("bo", "acknowledge")
+    night.does("bo", "resolve", Resolution("restarted"))
+    before = night.seen()
+    assert night.answers(page).over
+    assert night.seen() == before
+
+
+def test_a_holder_whom_the_procedures_do_not_know_any_more_is_named_by_their_id(night):
+    page = called(night)
+    night.does("zoe", "acknowledge")
+    assert night.answers(page).holder == "zoe"
+
+
+def test_an_answer_may_come_before_our_own_record_of_the_send(night):
+    night.voice.meanwhile = lambda _message: night.answers(replace(night.page("voice"), provider_id="CA1"))
+    night.begin(Severity.CRITICAL)
+    night.send_due()
+    assert night.incident().acknowledged_by == "bo"
+    assert night.page("voice").state is PageState.ACKNOWLEDGED
+    assert not [page for page in night.pages() if page.attempt == 2 and page.state is PageState.PLANNED]
+
+
+def test_a_test_page_that_is_answered_was_delivered(night):
+    night.does("ana", "test-page", person="ana")
+    night.send_due()
+    pages = night.database.read(lambda tx: tx.pages.page_of("", "", 99))
+    for page in pages:
+        assert night.answers(page).incident_id == ""
+    states = {page.state for page in night.database.read(lambda tx: tx.pages.page_of("", "", 99))}
+    assert states == {PageState.DELIVERED}
+
+
+def test_one_answer_takes_all_that_went_out_in_the_same_message(night):
+    night.team(reachable("bo", "sms"))
+    for number in range(60):
+        night.ingest(signal(f"Disk{number}", severity="critical"))
+    night.clock.at += timedelta(seconds=61)
+    [page] = [it for it in delivery.claim(night.app, "sms", 9) if it.person == "bo"]
+    delivery.deliver(night.app, night.channels, page)
+    heard = night.answers(page, by="sms")
+    assert (heard.counted, heard.more) == (True, 59)
+    assert {incident.acknowledged_by for incident in night.incidents()} == {"bo"}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("123456", (Said.TAKE, "123456")),
+        (" 123 456\n", (Said.TAKE, "123456")),
+        ("123-456.", (Said.TAKE, "123456")),
+        ("ok 123456", (Said.TAKE, "123456")),
+        ("ACK: 123456!", (Said.TAKE, "123456")),
+        ("Yes 123456", (Said.TAKE, "123456")),
+        ("NO 123456", (Said.CANNOT, "123456")),
+        ("no, 123456", (Said.CANNOT, "123456")),
+        ("", None),
+        ("ok", None),
+        ("12345", None),
+        ("1234567", None),
+        ("not 123456", None),
+        ("123456 no", None),
+        ("I am driving. You wrote: Reply 123456 to take it, NO 123456 if you cannot.", None),
+        ("CRITICAL: claudex is down\nReply 123456 to take it", None),
+        ("١٢٣٤٥٦", None),
+    ],
+)
+def test_a_reply_is_a_code_and_one_word_at_the_most(text, read):
+    """An automatic reply that repeats our message holds the code among others (RULES.md)."""
+    assert read_reply(text) == read
+
+
+def test_the_code_and_the_number_together_name_the_page(night):
+    page = texted(night)
+    code = answer_code(night.app, page.id)
+    assert len(code) == 6
+    assert meant_by(night.app, NUMBERS["bo"], code) == page
+    assert meant_by(night.app, "+1 (555) 010-0002", code) == page
+    assert meant_by(night.app, NUMBERS["ana"], code) is None
+    assert meant_by(night.app, "+15550109999", code) is None
+    assert meant_by(night.app, NUMBERS["bo"], f"{(int(code) + 1) % 10**6:06}") is None
+
+
+def test_a_code_counts_for_half_a_day(night):
+    page = texted(night)
+    night.clock.at += COUNTS_FOR
+    assert meant_by(night.app, NUMBERS["bo"], answer_code(night.app, page.id)) is None
+
+
+def test_codes_of_two_people_and_two_rounds_differ(night):
+    texted(night)
+    night.pass_time(12)
+    pages = [page for page in night.pages() if page.channel == "sms" and page.urgent]
+    assert len({answer_code(night.app, page.id) for page in pages}) == len(pages) > 2
+
+
+def test_a_number_that_two_people_share_is_told_apart_by_the_code(night):
+    shared = replace(reachable("ana"), contacts=(Contact("sms", NUMBERS["bo"]),))
+    night.team(shared, reachable("bo"))
+    page = texted(night)
+    assert meant_by(night.app, NUMBERS["bo"], answer_code(night.app, page.id)).person == "bo"
+
+
+def test_who_writes_something_else_is_told_the_code_a_few_times_and_then_no_more(night):
+    """Two machines must not answer each other for ever."""
+    page = texted(night)
+    told = [hint(night.app, NUMBERS["bo"]) for _ in range(HINTS + 2)]
+    assert told == [answer_code(night.app, page.id)] * HINTS + [None] * 2
+
+
+def test_nobody_is_told_a_code_when_nothing_of_theirs_waits(night):
+    texted(night)
+    assert hint(night.app, NUMBERS["dee"]) is None
+    assert hint(night.app, "+15550109999") is None
+    night.does("bo", "acknowledge")
+    assert hint(night.app, NUMBERS["bo"]) is None
+    assert set(NUMBERS) == set(PEOPLE)
