@@ -14,6 +14,7 @@ from tocsin.application.answers import HINTS, Said, hint, meant_by, read_reply
 from tocsin.application.callbacks import COUNTS_FOR
 from tocsin.application.links import answer_code
 from tocsin.application.moves import Resolution
+from tocsin.application.ports import Outcome
 from tocsin.application.records import PageState
 from tocsin.domain import events as ev
 from tocsin.domain.people import Contact
@@ -49,6 +50,13 @@ def test_an_answer_is_heard_once(night):
     before = night.seen()
     assert night.answers(page) == first
     assert night.seen() == before
+
+
+def test_an_answer_counts_although_the_provider_says_that_the_call_failed(night):
+    page = called(night)
+    night.word(page, Outcome.FAILED)
+    assert night.answers(page).counted
+    assert night.page("voice").state is PageState.FAILED
 
 
 def test_who_cannot_take_it_says_so_and_the_next_is_paged_at_once(night):

@@ -118,9 +118,7 @@ def test_the_provider_may_tell_before_its_own_answer_is_kept(night):
     page = night.page("voice")
     assert (page.state, page.provider_id) == (PageState.DELIVERED, "CA1")
     night.voice.meanwhile = lambda _message: None
-    assert night.page("voice", attempt=2).state is PageState.PLANNED, (
-        "the second call of the pair is planned all the same"
-    )
+    assert night.page("voice", attempt=2).state is PageState.PLANNED, "the pair is made all the same"
     assert len(told) == 1
 
 
