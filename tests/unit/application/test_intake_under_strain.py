@@ -292,3 +292,45 @@ def test_an_answer_that_comes_too_late_is_for_nobody(world, intake, hung, monkey
 
     asyncio.run(work())
     assert titles(world) == ["One", "Two"]
+
+
+def test_of_a_delivery_with_one_alert_that_cannot_be_stored_the_others_are(world, caplog):
+    """Its sender hears 503 and sends all of it again; the others do not wait for that."""
+    world.ingest(signal("Poison"))
+    world.spoil("INSERT INTO events SELECT incident_id, seq + 1, body, hash FROM events ORDER BY seq DESC LIMIT 1")
+    names = [f"Sound{number}" for number in range(6)]
+    signals = [signal(name) for name in names]
+    signals.insert(3, signal("Poison", instance="another"))
+    intake = Intake(world.app)
+    intake.start()
+    try:
+        with pytest.raises(UnavailableError, match="send it again"):
+            asyncio.run(intake.submit(world.prometheus, signals))
+    finally:
+        intake.stop()
+    titles = {incident.title.partition(":")[0] for incident in world.incidents()}
+    assert titles == {"Poison", *names}
+    assert intake.accepted == len(names)
+    assert "An alert of prometheus cannot be stored" in caplog.text
+
+
+def test_when_the_database_goes_while_the_sound_ones_are_looked_for_it_is_left_to_the_sender(world):
+    real, calls = world.database.transact, []
+
+    def transact(work):
+        calls.append(work)
+        if len(calls) == 1:
+            raise ValueError("poison")
+        raise UnavailableError("The database is out of reach.")
+
+    world.database.transact = transact
+    intake = Intake(world.app)
+    intake.start()
+    try:
+        with pytest.raises(UnavailableError, match="send it again"):
+            asyncio.run(intake.submit(world.prometheus, [signal("A"), signal("B")]))
+    finally:
+        intake.stop()
+        world.database.transact = real
+    assert len(calls) == 2
+    assert intake.accepted == 0
