@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tocsin.application.ports import Transaction
 from tocsin.db import schema
+from tocsin.db.clock import STEP
 from tocsin.db.overdue import Overdue
 from tocsin.db.sql import LostRaceError, Row, percent
 from tocsin.db.transaction import SqlTransaction
@@ -125,6 +126,7 @@ class PostgresDatabase:
         self._mine = threading.local()
         self._looked: tuple[float, datetime] | None = None
         self._look_at = 0.0
+        self._step = timedelta(0)
         self._last = datetime.fromtimestamp(0, UTC)
         self._telling = threading.Lock()
 
@@ -185,11 +187,11 @@ class PostgresDatabase:
         return UnavailableError(f"PostgreSQL cannot be reached: {reason}. Nothing was changed; trying again is right.")
 
     def now(self) -> datetime:
-        """The server's clock, looked at every ten seconds and carried on by a steady one between."""
+        """The server's clock, looked at every ten seconds and carried on by a steady one between; never set back."""
         if self._looked is None or self._steady() >= self._look_at:
             self._look_at = self._steady() + _CLOCK_AGAIN_S  # others go on meanwhile, and while it is out of reach
             try:
-                self._looked = self._look()
+                self._looked = self._carried_on(self._look())
                 self._look_at = self._looked[0] + _CLOCK_EVERY_S
             except _OUT_OF_REACH as error:
                 if self._looked is None or self._busy() is not None:
@@ -198,6 +200,17 @@ class PostgresDatabase:
         with self._telling:
             self._last = max(self._last, server_at + timedelta(seconds=self._steady() - looked_at))
             return self._last
+
+    def _carried_on(self, told: tuple[float, datetime]) -> tuple[float, datetime]:
+        """What the server told, unless its clock was set back: a ladder must not wait because somebody set the time."""
+        looked_at, server_at = told
+        if self._looked is None:
+            self._step = timedelta(0)
+            return told
+        then, was = self._looked
+        ours = was + timedelta(seconds=looked_at - then)
+        self._step = min(server_at - ours, timedelta(0))
+        return (looked_at, ours) if self._step < -STEP else told
 
     def _look(self) -> tuple[float, datetime]:
         """Our steady clock and the server's, at one moment; by this thread's own connection when it has one."""
@@ -217,11 +230,13 @@ class PostgresDatabase:
         return getattr(self._mine, "connection", None)
 
     def clock_step(self) -> timedelta:
-        """The server's clock is the time here, so this machine's cannot step away from it."""
-        return timedelta(0)
+        """How far the server's clock was set back from ours; forwards it is followed. This machine's never counts."""
+        return self._step if self._step < -STEP else timedelta(0)
 
     def not_before(self, floor: datetime) -> None:
         """Let the clock start no earlier than the newest event: a standby's may be behind."""
+        if floor - self.now() > STEP:  # the server's was set back while no node ran
+            self._looked = (self._steady(), floor)
         with self._telling:
             self._last = max(self._last, floor)
 
