@@ -16,7 +16,7 @@ from tocsin.db.sql import Sql, marks
 from tocsin.domain.incident import FOLD_VERSION
 
 _THEIRS = "person = ? AND channel = ? AND lane >= ? AND lane < ? AND topic <> 'test'"
-_WAITS = "send_at <= ? AND wake_at IS NOT NULL AND (state = 'planned' OR wake_at <= ?)"
+_WAITS = "wake_at IS NOT NULL AND (wake_at <= ? OR (state = 'planned' AND send_at <= ?))"
 """Planned and its time has come, held or not; or claimed by a node whose lease has run out."""
 _HEARD = "(state IN ('accepted', 'delivered', 'acknowledged') OR (state = 'sending' AND wake_at > ?))"
 _QUIET_LANES, _URGENT_LANES = range(4, 5), range(4)
@@ -99,23 +99,25 @@ class CrowdRows:
     def hold(self, person: str, channel: str, at: datetime, until: datetime, *, lanes: range) -> int:
         now = micros(at)
         return self._sql.run(
-            f"UPDATE pages SET wake_at = ? WHERE id IN (SELECT id FROM pages WHERE {_THEIRS} AND send_at <= ? "
+            f"UPDATE pages SET wake_at = ? WHERE id IN (SELECT id FROM pages WHERE {_THEIRS} "
             f"AND wake_at <= ?{self._sql.skip})",
-            (micros(until), person, channel, lanes.start, lanes.stop, now, now),
+            (micros(until), person, channel, lanes.start, lanes.stop, now),
         )
 
     def keep(self, pages: Sequence[Page], lease_until: datetime) -> list[Page]:
         known = {page.id: page for page in pages}
         ids = list(known)
-        found: dict[str, Page] = {}
+        held: dict[str, Page] = {}
         for some in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
             rows = self._sql.all(
-                f"UPDATE pages SET wake_at = ? WHERE id IN ({marks(len(some))}) AND state = 'sending' AND owner = ? "
-                f"RETURNING {COLUMNS}",
-                (micros(lease_until), *some, pages[0].owner),
+                f"SELECT {COLUMNS} FROM pages WHERE id IN ({marks(len(some))}) AND state = 'sending' AND owner = ?"
+                f"{self._sql.lock}",
+                (*some, pages[0].owner),
             )
-            found |= {page.id: page for page in map(page_of_row, rows)}
-        return [found[name] for name in ids if name in found and found[name].fence == known[name].fence]
+            ours = [page for page in map(page_of_row, rows) if page.fence == known[page.id].fence]
+            self._sql.many("UPDATE pages SET wake_at = ? WHERE id = ?", [(micros(lease_until), it.id) for it in ours])
+            held |= {page.id: page for page in ours}
+        return [held[name] for name in ids if name in held]
 
     def carry(self, pages: Sequence[Page]) -> None:
         leader = pages[0].id
