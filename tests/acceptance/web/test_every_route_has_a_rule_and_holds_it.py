@@ -138,6 +138,17 @@ def test_a_door_asks_for_a_key(shared, path):
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_a_provider_that_calls_back_is_known_by_its_signature_and_by_nothing_else(shared):
+    names = sorted(name for name, rule in EVERY_RULE.items() if rule.by is By.SIGNATURE)
+    assert names == [f"POST /callbacks/twilio/{path}" for path in ("keys/{page}", "reply", "status/{page}")]
+    cookie = {"Cookie": f"{COOKIE}={open_session(shared.app, shared.tokens[Access.ADMIN])}"}
+    for name in names:
+        for headers in ({}, shared.bearer(Access.ADMIN), {**cookie, "Origin": "http://testserver"}):
+            answer = shared.client.request(*request_of(name), headers=headers, data={"Digits": "1"})
+            assert answer.status_code in {403, 404}
+            assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_an_access_includes_the_ones_below_it_and_no_other():
     names = [access.value for access in Access]
     assert names == ["viewer", "responder", "commander", "admin"]
