@@ -5,33 +5,32 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 
 from benchmarks.systems import SERVICE
 from tocsin.application.handle import roster
+from tocsin.application.rooms import Addition
 from tocsin.bootstrap import open_application
 from tocsin.db.incident_rows import IncidentRows
 from tocsin.db.postgres import PostgresConnection
-from tocsin.db.sql import Row, Sql
+from tocsin.db.sql import Sql
 from tocsin.db.sqlite import SqliteConnection
 from tocsin.demo.tocsin_server import Home
 from tocsin.domain.commands import Declare
 from tocsin.domain.decide import decide
 from tocsin.domain.escalation import next_due
-from tocsin.domain.events import Declared, Event
-from tocsin.domain.incident import Incident, fold
+from tocsin.domain.events import Declared
+from tocsin.domain.incident import fold
 from tocsin.domain.people import Roster
 from tocsin.domain.policy import Policy
 from tocsin.domain.severity import Severity
 from tocsin.settings import Settings
 
 PER_TRANSACTION = 2_000
-Armed = tuple[Incident, tuple[Event, ...], datetime | None]
 
 
 def arm(home: Home, *, due: int, over: float, resting: int, begins_in: float) -> dict[str, datetime]:
@@ -72,7 +71,7 @@ def _writing(home: Home) -> Iterator[_Writer]:
         now = app.database.now()
         people = app.database.read(lambda transaction: roster(transaction, procedures, SERVICE, now))
     with connected(settings) as (sql, commit):
-        yield _Writer(Gathered(sql), commit, procedures.policy, people)
+        yield _Writer(sql, commit, procedures.policy, people)
 
 
 @contextlib.contextmanager
@@ -87,44 +86,8 @@ def connected(settings: Settings) -> Iterator[tuple[Sql, Callable[[], None]]]:
             connection.execute("ANALYZE")  # what PostgreSQL does by itself a minute after such a change
 
 
-class Gathered:
-    """`db.sql.Sql` that keeps rows back and writes those of one statement together, in the order of the statements.
-
-    Args:
-        sql: what really writes.
-    """
-
-    lock = skip = ""
-
-    def __init__(self, sql: Sql) -> None:
-        self._sql = sql
-        self._rows: dict[str, list[Sequence[Any]]] = {}
-
-    def all(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        """Read, which nothing that is only declared needs."""
-        return self._sql.all(statement, values)
-
-    def run(self, statement: str, values: Sequence[Any] = ()) -> int:
-        """Keep one row back."""
-        self._rows.setdefault(statement, []).append(values)
-        return 1
-
-    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Keep rows back."""
-        kept = self._rows.setdefault(statement, [])
-        before = len(kept)
-        kept.extend(rows)
-        return len(kept) - before
-
-    def write(self) -> None:
-        """Write what was kept back."""
-        for statement, rows in self._rows.items():
-            self._sql.many(statement, rows)
-        self._rows.clear()
-
-
 class _Writer:
-    def __init__(self, sql: Gathered, commit: Callable[[], None], policy: Policy, people: Roster) -> None:
+    def __init__(self, sql: Sql, commit: Callable[[], None], policy: Policy, people: Roster) -> None:
         self._sql = sql
         self._commit = commit
         self._policy = policy
@@ -150,7 +113,7 @@ class _Writer:
             raise TypeError("An incident's first event is that it was declared.")
         due_at = next_due(pattern, self._policy)
 
-        def like(number: int) -> Armed:
+        def like(number: int) -> Addition:
             own, group = f"{declared.id}-{number}", f"{name}-{number}"
             renamed = replace(declared, id=own, group=group)
             return replace(pattern, id=own, group=group), (renamed, *events[1:]), due_at
@@ -164,7 +127,7 @@ class _Writer:
         waits = self.second_step
         owed: dict[str, datetime] = {}
 
-        def each() -> Iterator[Armed]:
+        def each() -> Iterator[Addition]:
             for number in range(count):
                 at = first - waits + timedelta(seconds=over * number / count)
                 events = decide(None, self._command(Severity.HIGH, f"due-{number}", at))
@@ -188,10 +151,7 @@ class _Writer:
             origin="person",
         )
 
-    def _store(self, armed: Iterator[Armed]) -> None:
+    def _store(self, armed: Iterator[Addition]) -> None:
         while batch := list(itertools.islice(armed, PER_TRANSACTION)):
-            incidents = IncidentRows(self._sql)
-            for incident, events, due_at in batch:
-                incidents.append(incident, events, due_at)
-            self._sql.write()
+            IncidentRows(self._sql).append(batch)
             self._commit()

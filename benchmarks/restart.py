@@ -34,43 +34,37 @@ OVERDUE = rb"INC-\d{8}-\d{6}-1-\d+"
 """Ids of the incidents that were armed; those that the load declares have no number, or one."""
 
 
-@contextlib.contextmanager
-def served_before(database_url: str | None, sink: PageSink) -> Iterator[tuple[Home, TocsinServer]]:
-    """A home that was served and is not at present; whoever is paged is paged at the sink."""
-    with systems.tocsin_home(database_url) as (home, mail):
-        page_by_webhook(home, sink.url)
-        with TocsinServer(home, service=systems.SERVICE, sink=mail) as server:
-            server.stop()
-            yield home, server
-
-
-def restart_armed(database_url: str | None, timers: int) -> bool:
+def restart_armed(home: Home, server: TocsinServer, database: str, timers: int) -> bool:
     """Tell how soon the one page comes that is due when the process starts. Returns whether within the bar."""
-    with PageSink(DUE) as sink, served_before(database_url, sink) as (home, server):
+    with PageSink(DUE) as sink:
+        page_by_webhook(home, sink.url)
         [due] = arm(home, due=1, over=0, resting=timers - 1, begins_in=0)
         started = time.perf_counter()
         server.launch()
         arrived = sink.wait_for(due.encode(), FIRST_PAGE_WITHIN_S)
+        server.stop()
     first = None if arrived is None else round(arrived - started, 3)
     met = first is not None and first <= BAR_FIRST_PAGE_S
-    database = report.database_name(database_url)
     facts = {"first_page_after_start_s": first, "bar_s": BAR_FIRST_PAGE_S, "met": met}
     report.tell("restart", case="armed", system="tocsin", database=database, timers=timers, **facts)
     return met
 
 
-def restart_overdue(database_url: str | None, timers: int, per_second: float, within: float) -> bool:
+def restart_overdue(home: Home, server: TocsinServer, database: str, chosen: argparse.Namespace) -> bool:
     """Tell what senders noticed while all that was overdue was made up for. Returns whether within the bar."""
-    with PageSink(OVERDUE) as sink, served_before(database_url, sink) as (home, server):
+    timers, within = chosen.timers, chosen.within
+    with PageSink(OVERDUE) as sink:
+        page_by_webhook(home, sink.url)
         arm_overdue(home, timers, OVERDUE_BY)
         requests = distinct(Writer(systems.tocsin_door(server, webhook=True), "restart"), 1)
-        with looking(home) as still_overdue, SteadyLoad(server.port, requests, per_second) as load:
+        with looking(home) as still_overdue, SteadyLoad(server.port, requests, chosen.per_second) as load:
             started = time.perf_counter()
             server.launch()
             decided_at = wait_for_zero(still_overdue, started + within)
             paged = sink.wait_for_count(timers, started + within - time.perf_counter())
             ended = time.perf_counter()
-        left = 0 if decided_at else still_overdue()
+            left = 0 if decided_at else still_overdue()
+        server.stop()
         arrivals = sorted(sink.arrivals().values())
     while_deciding = [answer for answer in load.answers if answer.sent_at < (decided_at or ended)]
     gap = longest_gap(load.answers, ended)
@@ -79,9 +73,9 @@ def restart_overdue(database_url: str | None, timers: int, per_second: float, wi
         "restart",
         case="overdue",
         system="tocsin",
-        database=report.database_name(database_url),
+        database=database,
         timers=timers,
-        requests_per_second=per_second,
+        requests_per_second=chosen.per_second,
         first_2xx_after_start_s=round(min((a.at for a in load.answers), default=ended) - started, 2),
         longest_gap_s=round(gap, 3),
         answered=len(load.answers),
@@ -136,10 +130,15 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     chosen = options()
-    if chosen.only != "overdue":
-        restart_armed(chosen.database_url, chosen.timers)
-    if chosen.only != "armed":
-        restart_overdue(chosen.database_url, chosen.timers, chosen.per_second, chosen.within)
+    database = report.database_name(chosen.database_url)
+    with contextlib.ExitStack() as running:
+        home, mail = running.enter_context(systems.tocsin_home(chosen.database_url))
+        server = running.enter_context(TocsinServer(home, service=systems.SERVICE, sink=mail))
+        server.stop()
+        if chosen.only != "overdue":
+            restart_armed(home, server, database, chosen.timers)
+        if chosen.only != "armed":
+            restart_overdue(home, server, database, chosen)
 
 
 if __name__ == "__main__":
