@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tests.simulation.store import MONITOR
-from tests.simulation.team import BY_LABEL
+from tests.simulation.team import BY_LABEL, SERVICES
 from tests.simulation.world import World
 from tocsin.application.ingest import Delivery
 from tocsin.domain.alerts import Signal, fingerprint
 
 SEND_AGAIN_S = 5.0
 REPEAT_S = 240.0
+WHERE = (*SERVICES, "shop", "shop", "shop", "depot", "unknown")
 
 Post = Callable[[Delivery, Callable[[bool], None]], None]
 
@@ -44,7 +45,7 @@ class Monitors:
         for index in range(self._world.random.randint(1, 4)):
             labels = {
                 "alertname": f"Alert{self._world.random.randint(1, 3)}",
-                "service": self._world.random.choice(("shop", "shop", "depot", "unknown")),
+                "service": self._world.random.choice(WHERE),
                 "severity": self._world.random.choice((*BY_LABEL, "critical", "error", "odd")),
                 "instance": f"host-{index}",
             }
@@ -77,15 +78,18 @@ class Monitors:
             self._world.after(self._world.between(30, 1500), partial(self._fire, alert))
 
     def _send(self, alert: Alert, signal: Signal) -> None:
-        """Until somebody answers with a 2xx, or something newer is to be said; two replicas say everything twice."""
-        if self.off or alert.signal is not signal:
-            return
+        """Say it; two replicas say everything twice."""
         for _replica in range(2 if self._world.random.random() < 0.2 else 1):
+            self._say(alert, signal)
+
+    def _say(self, alert: Alert, signal: Signal) -> None:
+        """Until somebody answers with a 2xx, or something newer is to be said."""
+        if not self.off and alert.signal is signal:
             self._post(Delivery(MONITOR, [signal]), partial(self._answered, alert, signal))
 
     def _answered(self, alert: Alert, signal: Signal, ok: bool) -> None:
         if not ok:
-            self._world.after(SEND_AGAIN_S, partial(self._send, alert, signal))
+            self._world.after(SEND_AGAIN_S, partial(self._say, alert, signal))
             return
         self._world.count("accepted deliveries")
         if signal.firing:

@@ -1,37 +1,34 @@
 """One node: the engine's shell around the real steps, with its loops, its workers, its door and its deaths.
 
 What `tocsin.engine` does with threads happens here on the virtual clock: a keeper ticks and reports, a dispatcher
-claims no more than its workers can start, a worker takes a page through prepare, send and record. A look at the
-database follows every commit within the second in which the real loops poll.
+claims no more than its workers can start. A look at the database follows every commit within the second in which the
+real loops poll; a look that must find what the last one found, as nothing has been written since, is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Protocol
 
+from tests.simulation.clocks import Clock, Pace, Wind
+from tests.simulation.sender import Outside, Sender
 from tests.simulation.store import NodeDatabase, Store, unreachable
-from tests.simulation.team import CHANNELS, PROCEDURES
+from tests.simulation.team import PROCEDURES
 from tests.simulation.world import CRASH_POINTS, BrokenPromiseError, CrashedError, World
-from tocsin.application import deliver as delivery
 from tocsin.application import timekeeping
 from tocsin.application.app import Application, Bell, Shelf
 from tocsin.application.ingest import Delivery
-from tocsin.application.intake import Intake, _Waiting
-from tocsin.application.ports import ChannelError, Message, Receipt
+from tocsin.application.intake import Intake
 from tocsin.application.records import Page
 from tocsin.domain.errors import UnavailableError
 
-WORKERS = 4
 POLL_S = 1.0
 PAUSE_S = 1.0
 REPORT_EVERY_S = 1.0
-STARTS_WITHIN_S = 1.5
-"""A worker starts no later than this after the claim; with the send's deadline that is less than the lease."""
+CLOCK_NOTICED_S = 12
+"""PostgreSQL's clock is looked at every ten seconds."""
+LOOKS_EVERY_S = 60.0
+"""The longest wait for a timer: clocks drift by a hundredth, and what is due is to be noticed within a second."""
 CRASH_CHANCES = {"ingest": 0.04, "decide": 0.04, "page": 0.015}
 LOST_COMMIT_CHANCE = 0.01
 
@@ -47,27 +44,6 @@ class _Bell(Bell):
         self._wake()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What comes of handing a message to a provider.
-
-    Args:
-        after_s: virtual seconds until the node hears of it.
-        result: what it hears; an error that is no ChannelError is one nobody foresaw.
-    """
-
-    after_s: float
-    result: Receipt | Exception
-
-
-class Provider(Protocol):
-    """The far side of a channel."""
-
-    def hand_over(self, node: Node, channel: str, message: Message) -> Answer:
-        """A node sends a message."""
-        ...
-
-
 class Node:
     """One process among its peers.
 
@@ -75,22 +51,27 @@ class Node:
         name: for its place in the fleet; every new life of it has a name of its own at the database.
         world: time and chance.
         store: the shared database.
-        provider: takes what it sends.
+        outside: takes what it sends.
+        wind: makes the clock of each life.
+        follows: whether that clock follows a server's.
     """
 
-    def __init__(self, name: str, world: World, store: Store, provider: Provider) -> None:
-        self.name, self.world, self.store, self._provider = name, world, store, provider
+    def __init__(self, name: str, world: World, store: Store, outside: Outside, wind: Wind, *, follows: bool) -> None:
+        self._follows = follows
+        self.name, self.world, self.store, self._outside, self._wind = name, world, store, outside, wind
         self.life = 0
         self.up = False
         self.up_at = self.stalled_until = self.cut_until = self.troubled_at = world.now
         self.neighbours: list[Node] = []
-        self.running: Page | None = None
         self._looks: dict[str, datetime] = {}
         self._reported_at = world.now
-        self._free = dict.fromkeys(CHANNELS, WORKERS)
         self._doorstep: list[tuple[Delivery, Callable[[bool], None]]] = []
         self.app: Application
+        self.clock: Clock
+        self._sender: Sender
         self._intake: Intake
+        self._known: dict[str, tuple[int, datetime | None]] = {}
+        self._reported = -1
         self.start()
 
     @property
@@ -98,30 +79,54 @@ class Node:
         """The name of this life of the node."""
         return f"{self.name}.{self.life}"
 
+    @property
+    def running(self) -> Page | None:
+        """The page a worker of it is at work on this very moment."""
+        return self._sender.running
+
     def start(self) -> None:
-        """Begin a life: nothing is remembered of the one before."""
+        """Begin a life: nothing is remembered of the one before. Without its database a process cannot begin."""
         if self.up:
+            return
+        if self.world.now < self.cut_until:
+            self.world.at(self.cut_until, self.start)
             return
         self.life += 1
         self.up, self.up_at = True, self.world.now
+        self.clock = self._wind(self._reach)
         self.app = Application(
-            database=NodeDatabase(self.store, self._now, self._reach, self._answer, self._tell_others),
+            database=NodeDatabase(self.store, self.clock, self._reach, self._answer, self._tell_others),
             shelf=Shelf(lambda _data, _version: PROCEDURES),
             link_key=b"simulated",
             node=self.identity,
             bell=_Bell(lambda: self.look_within(0.001)),
             crash=self._pass,
         )
-        self._intake = Intake(self.app)
+        newest = self.app.database.read(lambda tx: tx.newest_event_at())
+        if newest is not None:
+            self.clock.not_before(newest)
+        self._sender, self._intake = Sender(self, self._outside), Intake(self.app)
         self._looks.clear()
-        self._free = dict.fromkeys(CHANNELS, WORKERS)
+        self._known.clear()
+        self._reported = -1
         self._doorstep.clear()
+        self._pace = Pace(self.identity, self.world.now, self.clock.now(), follows=self._follows)
         self.look_within(0.0)
 
-    def healthy_since(self) -> datetime | None:
-        """Since when it could have done its work; None when it cannot now."""
-        since = max(self.up_at, self.stalled_until, self.cut_until)
-        return since if self.up and since <= self.world.now else None
+    def well_since(self) -> datetime:
+        """Since when it could do its work, or from when it can."""
+        return max(self.up_at, self.stalled_until, self.cut_until, self._pace.leapt_at)
+
+    def reads(self, until: datetime) -> datetime:
+        """What its clock shows a moment from now."""
+        shown = self.clock.shows()
+        self._pace.look(self.world.now, shown)
+        return shown + (until - self.world.now)
+
+    def clock_was_set(self) -> None:
+        """The real loops look every second, and so notice soon; here they are told to, for as long as it may take."""
+        for second in range(CLOCK_NOTICED_S):
+            self.world.after(second, lambda: self.look_within(0.0))
 
     # What befalls it.
 
@@ -151,9 +156,6 @@ class Node:
         self.start()
         self._looks.clear()  # those of a node that stood still come too late
         self.look_within(0.0)
-
-    def _now(self) -> datetime:
-        return self.world.now
 
     def _reach(self) -> None:
         if self.world.now < self.cut_until:
@@ -225,74 +227,43 @@ class Node:
     # The engine's loops.
 
     def _keep(self) -> float | None:
-        while (ticked := timekeeping.tick(self.app)).done == timekeeping.BATCH:
-            pass
-        if ticked.failed:
-            raise BrokenPromiseError("the rules of an incident could not be computed", *ticked.failed)
-        wait = self._seconds(timekeeping.next_tick(self.app))
-        if self.world.now - self._reported_at < timedelta(seconds=REPORT_EVERY_S):
-            return REPORT_EVERY_S if wait is None else min(wait, REPORT_EVERY_S)
+        pause = self._report()
+        while (wait := self._wait("tick", timekeeping.next_tick)) is not None and wait <= 0:
+            ticked = timekeeping.tick(self.app)
+            if ticked.failed:
+                raise BrokenPromiseError("the rules of an incident could not be computed", *ticked.failed)
+        return min((one for one in (pause, wait) if one is not None), default=None)
+
+    def _report(self) -> float | None:
+        """Put results on the chains, once a second while there is anything new; seconds until the next time."""
+        if self._reported == self.store.changes:
+            return None
+        passed_s = (self.world.now - self._reported_at).total_seconds()
+        if passed_s < REPORT_EVERY_S:
+            return REPORT_EVERY_S - passed_s
         self._reported_at = self.world.now
         timekeeping.report(self.app)
-        return wait
+        self._reported = self.store.changes
+        return None
 
     def _dispatch(self) -> float | None:
-        wait = self._seconds(timekeeping.next_page(self.app))
+        wait = self._wait("page", timekeeping.next_page)
         if wait is None or wait > 0:
             return wait
-        for channel in CHANNELS:
-            self._start(channel)
+        self._sender.claim()
+        self._sender.hasten_waiting()
         return POLL_S
 
-    def _seconds(self, wait: timedelta | None) -> float | None:
-        return None if wait is None else max(0.0, wait.total_seconds())
-
-    def _start(self, channel: str) -> None:
-        free = self._free[channel]
-        pages = delivery.claim(self.app, channel, free) if free else []
-        for page in pages:
-            self._free[channel] -= 1
-            self.after(self.world.between(0, STARTS_WITHIN_S), partial(self._deliver, page))
-
-    @contextmanager
-    def _work_on(self, page: Page) -> Iterator[None]:
-        """A worker's step: who is at work is known, and what the database does not take is left to the lease."""
-        self.running = page
-        try:
-            yield
-        except UnavailableError:
-            self.world.note(f"{self.identity} cannot reach the database for {page.id}")
-        finally:
-            self.running = None
-
-    def _deliver(self, page: Page) -> None:
-        wanted: Message | ChannelError | None = None
-        with self._work_on(page):
-            wanted = delivery.prepare(self.app, page)
-            if isinstance(wanted, Message):
-                answer = self._provider.hand_over(self, page.channel, wanted)
-                self.after(answer.after_s, partial(self._record, page, answer.result))
-                return
-        if wanted is None:
-            self._done(page)
-        else:
-            self._record(page, wanted)
-
-    def _record(self, page: Page, result: Receipt | Exception) -> None:
-        """Keep what came of it; what nobody foresaw becomes the page's failure, as at the engine's error boundary."""
-        with self._work_on(page):
-            match result:
-                case Receipt():
-                    delivery.record(self.app, page, result, None)
-                case ChannelError():
-                    delivery.record(self.app, page, None, result)
-                case _:
-                    delivery.fail(self.app, page, f"It could not be written or sent: {result!r}")
-        self._done(page)
-
-    def _done(self, page: Page) -> None:
-        self._free[page.channel] += 1
-        self.look_within(0.001)
+    def _wait(self, name: str, ask: Callable[[Application], timedelta | None]) -> float | None:
+        """Seconds until the next instant of a work list; it is read again only when something was written."""
+        self._reach()
+        changes, at = self._known.get(name, (-1, None))
+        now = self.clock.now()
+        if changes != self.store.changes:
+            wait = ask(self.app)
+            at = None if wait is None else now + wait
+            self._known[name] = (self.store.changes, at)
+        return None if at is None else min((at - now).total_seconds(), LOOKS_EVERY_S)
 
     # The door.
 
@@ -304,9 +275,8 @@ class Node:
 
     def _take_in(self) -> None:
         waiting, self._doorstep = self._doorstep, []
-        batch: list[Any] = [_Waiting(arrived, None, None) for arrived, _answer in waiting]  # type: ignore[arg-type]
         try:
-            self._intake._commit(batch)
+            self._intake._commit([arrived for arrived, _answer in waiting])
         except UnavailableError:
             for _arrived, answer in waiting:
                 answer(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ Deed = Callable[[Application, Actor, str], object]
 ASK_AGAIN_S = 5.0
 ASKS = 40
 NOTE_EVERY_S = 240.0
+_LINK = re.compile(r"/a/(\S+)")
 
 
 def _escalate(app: Application, actor: Actor, incident: str) -> object:
@@ -62,29 +64,39 @@ class People:
     Args:
         world: time and chance.
         through: runs something on a node that answers; raises UnavailableError when none does.
+        incident_of: the incident of an acknowledge link.
     """
 
-    def __init__(self, world: World, through: Callable[[Callable[[Application], object]], object]) -> None:
-        self._world, self._through = world, through
+    def __init__(
+        self,
+        world: World,
+        through: Callable[[Callable[[Application], object]], object],
+        incident_of: Callable[[str], str],
+    ) -> None:
+        self._world, self._through, self._incident_of = world, through, incident_of
 
     def receive(self, message: Message) -> None:
         """A message reached a person: what they do about it is theirs to decide."""
         person = message.to.partition("@")[0]
-        if not message.urgent or self._world.calm:
+        links = list(dict.fromkeys(_LINK.findall(message.text)))
+        if not message.urgent or self._world.calm or not links:
             return
         chance = self._world.random.random()
         quick = self._world.random.random() < 0.3
         delay = self._world.between(0.5, 8) if quick else self._world.between(3, 400)
         if chance < 0.3:
-            self._world.after(delay, lambda: self._acknowledge(person, message))
-        elif chance < 0.36:
-            self.does(person, message.incident_id, "declines", _decline, delay)
+            for token in links if chance < 0.2 else links[:1]:  # of a bundle all, or only the worst
+                self._world.after(delay, partial(self._acknowledge, person, token))
+            return
+        incident = self._incident_of(self._world.random.choice(links))
+        if chance < 0.36:
+            self.does(person, incident, "declines", _decline, delay)
         elif chance < 0.39:
-            self.does(person, message.incident_id, "escalates", _escalate, delay)
+            self.does(person, incident, "escalates", _escalate, delay)
         elif chance < 0.43:
-            self.does(person, message.incident_id, "changes the severity", self._severity, delay)
+            self.does(person, incident, "changes the severity", self._severity, delay)
         elif chance < 0.46:
-            self.does(person, message.incident_id, "accepts", _accept, delay)
+            self.does(person, incident, "accepts", _accept, delay)
 
     def does(self, person: str, incident: str, words: str, deed: Deed, after_s: float, *, calm: bool = False) -> None:
         """Let a person do something later, trying again while no node answers."""
@@ -106,9 +118,7 @@ class People:
             self._world.count("deeds")
             self._world.note(said)
 
-    def _acknowledge(self, person: str, message: Message) -> None:
-        token = message.facts["link"].rpartition("/")[2]
-
+    def _acknowledge(self, person: str, token: str) -> None:
         def by_link(app: Application, _actor: Actor, incident: str) -> object:
             page = read_link(app, token)
             actor = Actor(f"person:{page.person}", "link")
@@ -116,7 +126,8 @@ class People:
             self._carry_on(person, incident)
             return done
 
-        self.does(person, message.incident_id, f"acknowledges {message.page_id} of", by_link, 0.0)
+        page_id = token.partition(".")[0]
+        self.does(person, self._incident_of(token), f"acknowledges {page_id} of", by_link, 0.0)
 
     def _carry_on(self, person: str, incident: str) -> None:
         """Whoever has it falls silent, or works on it and resolves it, or hands it over."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.simulation import rest
+from tests.simulation import clocks, rest
 from tests.simulation.monitors import Monitors
 from tests.simulation.node import Node
 from tests.simulation.people import People, resolve
@@ -71,10 +71,17 @@ class Simulation:
         self.began = world.now
         self.store = Store()
         self.promises = self.store.witness = Promises(world, self.store)
-        self.people = People(world, self.through)
-        self.providers = Providers(world, self.people.receive, self.promises.send_starts)
+        self.people = People(world, self.through, self._incident_of)
+        self.providers = Providers(world, self.people.receive, self.promises.outbox)
         count = world.random.choice((1, 1, 2, 2, 3))
-        self.nodes = [Node(f"node-{index + 1}", world, self.store, self.providers) for index in range(count)]
+        # One process has a file of its own; several share a server, and so may one.
+        follows = count > 1 or world.random.random() < 0.3
+        self.system = clocks.SystemClock(world)
+        wind = (clocks.postgres if follows else clocks.sqlite)(world, self.system)
+        self.nodes = [
+            Node(f"node-{index + 1}", world, self.store, self.providers, wind, follows=follows)
+            for index in range(count)
+        ]
         for node in self.nodes:
             node.neighbours = [other for other in self.nodes if other is not node]
         self.promises.nodes = self.nodes
@@ -90,6 +97,9 @@ class Simulation:
         except CrashedError as crash:
             node.end(f"crash point {crash}")
             raise unreachable() from None
+
+    def _incident_of(self, link: str) -> str:
+        return self.promises.outbox.pages[link.partition(".")[0]].intent.incident_id
 
     def post(self, delivery: Delivery, answer: Callable[[bool], None]) -> None:
         """A sender's request; whoever dies with it never answers, and the sender counts that as no."""
@@ -130,6 +140,7 @@ class Simulation:
             "stall": (2, lambda: self._one().stall(world.between(5, 45))),
             "cut": (2, lambda: self._one().cut(world.between(1, 60))),
             "outage": (1, self._outage),
+            "clock": (1, self._set_clock),
             "provider-down": (2, lambda: self.providers.go_down(world.random.choice(CHANNELS), world.between(30, 900))),
         }
         for fault, (most, strike) in plans.items():
@@ -144,6 +155,15 @@ class Simulation:
         for node in self.nodes:
             node.cut(seconds)
 
+    def _set_clock(self) -> None:
+        """Somebody sets the clock of the machine that time comes from, and now and then starts everything anew."""
+        self.system.jump(self.world.random.choice(clocks.JUMPS))
+        again = "kill" in self.world.faults and self.world.random.random() < 0.4
+        for node in self.nodes:
+            if again:
+                node.end("started anew after the clock was set")
+            node.clock_was_set()
+
     def _calm(self) -> None:
         """The faults stop, everybody is silent: the backlog drains and the unanswered climb on."""
         world = self.world
@@ -155,9 +175,8 @@ class Simulation:
         began, silence = world.now, timedelta(minutes=world.random.choice(SILENCE_MIN))
         while world.now < began + silence:
             world.run(world.now + timedelta(minutes=1), self.promises.watch)
-            rest.still_climbing(self.promises, world.now, began)
             if world.now >= began + rest.SETTLES_WITHIN:
-                rest.drained(self.promises, world.now)
+                rest.drained(self.promises, self.nodes[0].reads(world.now))
 
     def _end(self) -> None:
         world = self.world

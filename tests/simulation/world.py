@@ -13,6 +13,8 @@ FAULTS = (
     "crash",  # a process ends at a named crash point
     "kill",  # a process ends anywhere else
     "stall",  # a process stands still for longer than a lease
+    "pause",  # it stands still between its last look at a page and the send
+    "clock",  # somebody sets the clock of a machine
     "outage",  # the database is out of reach for every node
     "cut",  # the database is out of reach for one node
     "lost-commit",  # a transaction is on disk, and the node is told that it failed
@@ -20,6 +22,8 @@ FAULTS = (
     "bounce",  # a provider refuses for good
     "lost-reply",  # a provider took the message, and we get an error
     "hang",  # a provider does not answer before the deadline
+    "late",  # it takes the message long after we gave up
+    "overrun",  # a channel does not give up at its deadline, nor when the lease runs out
     "garble",  # a channel breaks with an error nobody foresaw
     "provider-down",  # a provider takes nothing for minutes
 )
@@ -61,6 +65,7 @@ class World:
         now: the present instant of the virtual clock.
         calm: the faults have stopped and the people are silent.
         counts: figures of the run.
+        jumped: when somebody last set a clock; None while nobody did.
     """
 
     seed: int
@@ -68,13 +73,20 @@ class World:
     now: datetime = datetime(2026, 11, 18, tzinfo=UTC)
     calm: bool = False
     counts: Counter[str] = field(default_factory=Counter)
+    jumped: datetime | None = None
     random: random.Random = field(init=False)
+    _began: datetime = field(init=False)
     _queue: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _queued: int = 0
     _trace: list[tuple[datetime, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self._began = self.now
+
+    def seconds(self) -> float:
+        """What a clock shows that nobody can set."""
+        return (self.now - self._began).total_seconds()
 
     def at(self, when: datetime, do: Callable[[], None]) -> None:
         """Let something happen at an instant, or now when that has passed."""
@@ -107,9 +119,9 @@ class World:
         """Add a line to the trace."""
         self._trace.append((self.now, words))
 
-    def count(self, what: str) -> None:
+    def count(self, what: str, times: int = 1) -> None:
         """Add to the figures."""
-        self.counts[what] += 1
+        self.counts[what] += times
 
     def trace(self, about: tuple[str, ...] = ()) -> list[str]:
         """The lines that name one of `about`, and every fault; all lines without any."""
