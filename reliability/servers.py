@@ -38,7 +38,9 @@ def home_with_mail(path: Path, sink: SmtpSink, database_url: str | None = None) 
     return lay_out(path, values={"mail.host": "127.0.0.1", "mail.port": sink.port}, settings=settings)
 
 
-def home_with_webhooks(path: Path, url: str, database_url: str | None = None, people: int = 1) -> Home:
+def home_with_webhooks(
+    path: Path, url: str, database_url: str | None = None, people: int = 1, release: Path | None = None
+) -> Home:
     """A home in which every level is the same people, all on call at once and reached by nothing but a webhook.
 
     Args:
@@ -46,11 +48,13 @@ def home_with_webhooks(path: Path, url: str, database_url: str | None = None, pe
         url: everybody's webhook.
         database_url: an empty PostgreSQL database; None for SQLite in the home.
         people: how many a page of any level goes to.
+        release: sources of an earlier release that lays it out and uses it; None for this one.
 
     Raises:
         ChildError: the procedures were not accepted; the message carries why.
     """
-    home = lay_out(path, settings={"TOCSIN_DATABASE_URL": database_url} if database_url else {})
+    settings = {"TOCSIN_DATABASE_URL": database_url} if database_url else {}
+    home = lay_out(path, settings=settings | ({"PYTHONPATH": str(release)} if release else {}))
     names = [f"person{number}" for number in range(1, people + 1)]
     contact = {"channel": "webhook", "address": url}
     everybody = {
