@@ -1,4 +1,4 @@
-"""What was done to a process and when, and which message that came twice is explained by it."""
+"""What was done to the processes and when, and which message that came twice is explained by it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ BREAKS_WITHIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """One process ended or frozen.
+    """One process ended or frozen, or the database taken from all of them.
 
     Args:
-        name: of what it was, such as "kill 3 of node 1".
+        name: of what it was, such as "kill 3, of node 1,".
         at: when, on `time.monotonic`.
-        until: when it went on, for one that was only frozen; None for one that was killed.
+        until: when it went on, for one that was only frozen; when the database was back; None for one that was killed.
+        of_database: whether it was the database.
     """
 
     name: str
     at: float
     until: float | None = None
+    of_database: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Duplicate:
         after = f"{self.again - self.first:.1f} s later"
         if self.blow is None:
             return f"{self.page} came again {after}, and nothing explains it"
+        if self.blow.of_database:
+            return f"{self.page} came again {after}: {self.blow.name} kept its result from being kept"
         if self.blow.until is not None:
             return f"{self.page} came again {after}: {self.blow.name} outlasted its lease"
         return (
@@ -60,7 +64,8 @@ def duplicates(sink: Arrivals, blows: Sequence[Blow]) -> list[Duplicate]:
     """Every message that came more than once, with what explains it.
 
     A death explains one whose earlier copy came over a connection that broke with it. A freeze explains one of which a
-    copy came from the frozen process: before it, or when it went on and finished what another had taken over.
+    copy came from the frozen process: before it, or when it went on and finished what another had taken over. The loss
+    of the database explains one that was sent while its result could not be kept.
     """
     return [
         Duplicate(page, first.at, again.at, _explained(first, again, sink.ended, blows))
@@ -74,6 +79,9 @@ def _explained(first: Arrival, again: Arrival, ended: Mapping[int, float], blows
         if blow.until is None:
             broke = ended.get(first.connection)
             if broke is not None and abs(broke - blow.at) < BREAKS_WITHIN_S and first.at <= broke:
+                return blow
+        elif blow.of_database:
+            if blow.at - SEND_DEADLINE_S <= first.at <= blow.until + BREAKS_WITHIN_S and again.at > blow.until:
                 return blow
         elif _outlasted(first, again, blow.at, blow.until):
             return blow

@@ -87,11 +87,14 @@ class OwnPostgres:
             connection.execute("SELECT pg_reload_conf()")
 
     def _end(self, number: signal.Signals) -> None:
-        """Returns when the postmaster and all of its children are gone, so that a start finds nobody at the data."""
+        """Returns when the postmaster and all of its children are gone, so that a start finds nobody at the data.
+
+        Gone is a process that has been waited for, too: until then its number looks alive to the next postmaster.
+        """
         family = self._family()
         os.kill(family[0], number)
         deadline = time.monotonic() + _GONE_WITHIN_S
-        while any(_is_alive(process) for process in family):
+        while any(Path(f"/proc/{process}").exists() for process in family):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"PostgreSQL has not ended {_GONE_WITHIN_S:g} s after {number.name}.")
             time.sleep(_LOOK_EVERY_S)
@@ -109,14 +112,6 @@ class OwnPostgres:
         """Stop it and delete the data."""
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    """Whether it runs; one that has ended and only waits for its parent to notice does not."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager

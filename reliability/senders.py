@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 from types import TracebackType
@@ -22,6 +22,8 @@ EVERY_S = 0.03
 """Between two alerts of one connection: hundreds of incidents in a minute, not thousands."""
 
 AGAIN_S = 0.05
+PATIENCE_S = 10.0
+"""As Prometheus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,13 @@ class Senders:
     A person at a desk does not repeat what was sent and not answered: it may have been done.
 
     Args:
-        into: doors of equal nodes; after a failure the next one is tried.
+        into: doors of equal nodes; a connection stays with one until that fails, and then tries the next.
         connections: how many send at once.
         every_s: seconds between two alerts of one connection; what a failure held up is made up for.
         called: what the names of its alerts begin with.
         together: so many alerts share an incident.
         severities: labels that incidents take in turn.
+        patience_s: seconds to wait for an answer.
 
     Attributes:
         accepted: names of the alerts that were answered by a 2xx, and when, on `time.monotonic`.
@@ -123,6 +126,7 @@ class Senders:
         every_s: float = EVERY_S,
         together: int = TOGETHER,
         severities: Sequence[str] = SEVERITIES,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.accepted: dict[str, float] = {}
         self.waits: list[tuple[float, float]] = []
@@ -131,6 +135,7 @@ class Senders:
         self.slowest_s = 0.0
         self.at_desk = isinstance(into[0], Desk)
         self._called, self._every_s, self._together, self._severities = called, every_s, together, severities
+        self._patience_s = patience_s
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._send_all, args=(name, into), daemon=True) for name in range(connections)
@@ -138,33 +143,28 @@ class Senders:
 
     def _send_all(self, name: int, into: Sequence[Door | Desk]) -> None:
         turns = cycle([*into[name % len(into) :], *into[: name % len(into)]])
-        due = time.monotonic()
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        door, due = next(turns), time.monotonic()
+        with httpx.Client(trust_env=False, timeout=self._patience_s) as client:
             for number in count():
-                if not self._send(client, turns, name, number):
-                    return
+                while not self._send(client, door, name, number):
+                    door = next(turns)
+                    if self._over.wait(AGAIN_S):
+                        return
                 due += self._every_s
                 if self._over.wait(max(0.0, due - time.monotonic())):
                     return
 
-    def _send(self, client: httpx.Client, turns: Iterator[Door | Desk], name: int, number: int) -> bool:
-        """Until a 2xx, or until it may have been done at a desk; False when the load ends before."""
+    def _send(self, client: httpx.Client, door: Door | Desk, name: int, number: int) -> bool:
+        """Whether it was answered by a 2xx, or may have been done at a desk."""
         alert, group = f"{self._called}-{name}-{number}", number // self._together
         severity = self._severities[group % len(self._severities)]
-        for door in turns:
-            began = time.monotonic()
-            try:
-                status = door.send(client, alert, f"{self._called.title()}{name}x{group}", severity)
-            except httpx.TransportError as error:
-                self.dropped += 1
-                if isinstance(door, Desk) and not isinstance(error, httpx.ConnectError):
-                    return True
-            else:
-                if self._answered(alert, status, began):
-                    return True
-            if self._over.wait(AGAIN_S):
-                break
-        return False
+        began = time.monotonic()
+        try:
+            status = door.send(client, alert, f"{self._called.title()}{name}x{group}", severity)
+        except httpx.TransportError as error:
+            self.dropped += 1
+            return isinstance(door, Desk) and not isinstance(error, httpx.ConnectError)
+        return self._answered(alert, status, began)
 
     def _answered(self, alert: str, status: int, began: float) -> bool:
         """Note an answer; whether it is a 2xx."""

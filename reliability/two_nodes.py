@@ -38,7 +38,13 @@ CLAIM = (
 SIGNALS = ("KILL", "STOP", "mixed")
 PEOPLE = 5
 CONNECTIONS = 16
+WAKING = ("error", "warning")
+"""Severities that wake everybody of one level and post to nobody, so that all that arrives are pages."""
+
 FROZEN_S = LEASE.total_seconds() + 3
+PATIENCE_S = 2.0
+"""After which a monitor turns from a node that is frozen to the other one."""
+
 SETTLES_S = 120.0
 GAP_BAR_S = 12.0
 APART_S = 0.05
@@ -202,7 +208,7 @@ def two_nodes(
         nodes = running.enter_context(Nodes(both, which, random.Random(seed), frozen_s))
         clock = OneClock(database_url)
         every_s = CONNECTIONS * PEOPLE / pages_per_second
-        load = Senders(doors(*both), CONNECTIONS, every_s=every_s, together=1, severities=("error", "warning"))
+        load = Senders(doors(*both), CONNECTIONS, every_s=every_s, together=1, severities=WAKING, patience_s=PATIENCE_S)
         began = time.monotonic()
         with load:
             for turn in range(1, int(seconds / kill_every) + 1):
