@@ -11,7 +11,7 @@ QUEUE = 1_000
 
 
 def test_when_providers_answer_a_byte_now_and_then_every_next_way_is_tried_within_half_a_minute():
-    """Six people and four senders: without the breaker the last of them would wait for three rounds of eight seconds."""
+    """Six people and four workers: without the breaker the last of them would wait three times eight seconds."""
     tried = all_but_webhooks(Behaviour.DRIPS, PEOPLE)
     print(*(one.facts() for one in tried), sep="\n")
     assert {one.channel for one in tried} == {"email", "sms", "voice", "slack"}
