@@ -17,6 +17,7 @@ from tocsin.domain.errors import ProceduresError
 from tocsin.domain.people import Contact, Notify, Person, Role
 from tocsin.domain.policy import Calendar, Policy, Rung, Timings, Wait
 from tocsin.domain.procedures import (
+    Bundles,
     Degraded,
     Mail,
     Procedures,
@@ -83,7 +84,18 @@ def _procedures(data: Data, version: str) -> Procedures:
         pack=rules["pack"],
         title=rules["title"],
         roles={role: RoleDescription(**rules["roles"][role]) for role in Role},
+        bundles=_bundles(rules.get("bundles", {})),
         severities={severity: _description(rules["severities"][severity]) for severity in Severity},
+    )
+
+
+def _bundles(rules: Data) -> Bundles:
+    """Versions kept by releases that gathered nothing say nothing."""
+    usual = Bundles()
+    return Bundles(
+        calm=rules.get("calm", usual.calm),
+        wait=timedelta(seconds=rules["wait"]) if "wait" in rules else usual.wait,
+        every=timedelta(seconds=rules["every"]) if "every" in rules else usual.every,
     )
 
 

@@ -19,6 +19,7 @@ from tocsin.procedures.fields import (
     Levels,
     Line,
     Span,
+    SpanFromZero,
     SpanOrAsNeeded,
     SpanOrNever,
     SpanOrWait,
@@ -178,6 +179,30 @@ class AlertRules(Strict):
     """See `flaps`."""
 
 
+_LONGEST_BETWEEN_BUNDLES = timedelta(minutes=10)
+
+
+class BundleRules(Strict):
+    """How what goes to one person by one channel is gathered, so that a flood does not bury them."""
+
+    calm: Annotated[int, Field(ge=1, le=100)] = 5
+    """As many pages within `every` are no flood."""
+    wait: SpanFromZero = as_written("2s")
+    """A page that is not the first within `every` waits this long for company."""
+    every: Span = as_written("1 min")
+    """In a flood each person gets one message this often, with everything that waits; 10 min at the most."""
+
+    @model_validator(mode="after")
+    def _reaches_people(self) -> Self:
+        if self.every > _LONGEST_BETWEEN_BUNDLES:
+            raise wrong("pages would wait too long in a flood; write 10 min or less", "every")
+        if self.wait >= self.every:
+            raise wrong(
+                f"waiting {show_span(self.wait)} for company must be shorter than {show_span(self.every)}", "wait"
+            )
+        return self
+
+
 class ProceduresFile(Strict):
     """The file `procedures.yaml`: what a team promises, and what happens when nobody answers."""
 
@@ -203,3 +228,5 @@ class ProceduresFile(Strict):
     """How alerts become incidents."""
     offer_within: Span = as_written("15 min")
     """A hand-over that has not been accepted by then pages both people."""
+    bundles: BundleRules = Field(default_factory=BundleRules)
+    """How messages to one person are gathered; takes effect at once, for open incidents too."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tocsin.domain.errors import ProceduresError
 from tocsin.domain.people import Contact, Notify, Role
 from tocsin.domain.policy import Rung, Wait
+from tocsin.domain.procedures import Bundles
 from tocsin.domain.schedules import Coverage, Schedule
 from tocsin.domain.severity import Severity
 from tocsin.procedures.compiled import compile_document
@@ -72,6 +73,18 @@ def test_what_is_left_out_of_the_severities_has_its_default(directory: Path) -> 
     assert (policy.default_level, policy.reopen_within, policy.flaps) == (1, 30 * MINUTES, 3)
     assert (policy.flap_window, policy.offer_within) == (30 * MINUTES, 15 * MINUTES)
     assert policy.levels == {1: "One", 2: "Two", 3: "Three", 4: "Four"}
+
+
+def test_how_messages_are_gathered_is_the_teams_own(directory: Path, change: Change) -> None:
+    assert load(directory).bundles == Bundles(calm=5, wait=timedelta(seconds=2), every=MINUTES)
+    change("procedures.yaml", "timezone: UTC", "timezone: UTC\nbundles: {calm: 3, wait: 0, every: 90s}")
+    assert load(directory).bundles == Bundles(calm=3, wait=timedelta(0), every=timedelta(seconds=90))
+
+
+def test_a_version_kept_before_anything_was_gathered_is_read(directory: Path) -> None:
+    data = document(directory).data
+    del data["procedures"]["bundles"]
+    assert compile_document(data, "old").bundles == Bundles()
 
 
 def test_the_team_calendar_knows_its_holidays(directory: Path) -> None:
