@@ -11,10 +11,10 @@ import queue
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from tocsin.application import canary
 from tocsin.application.app import Application
+from tocsin.application.doorstep import Doorstep, Waiting
 from tocsin.application.ingest import Delivery, ingest
 from tocsin.application.records import Integration
 from tocsin.application.refusals import refuse
@@ -22,7 +22,6 @@ from tocsin.application.set_aside import SET_ASIDE
 from tocsin.domain.alerts import Signal
 from tocsin.domain.errors import HeldError, UnavailableError
 
-BATCH_SIGNALS = 4000
 KEYS_KEPT_S = 2.0
 ANSWER_WITHIN_S = 8.0
 """A sender gets its 503 before it stops listening: Prometheus waits ten seconds."""
@@ -30,13 +29,6 @@ KNOWN_WITHIN_S = 1.0
 """How long a sender whose key is known waits for news about keys."""
 STOP_WITHIN_S = 10.0
 log = logging.getLogger("tocsin.intake")
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    delivery: Delivery
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[None]
 
 
 class Intake:
@@ -50,7 +42,8 @@ class Intake:
     def __init__(self, app: Application, own: Sequence[Integration] = ()) -> None:
         self._app = app
         self._own = own
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Doorstep, list[Waiting]] | None] = queue.SimpleQueue()
+        self._doorstep: Doorstep | None = None
         self._thread = threading.Thread(target=self._run, name="tocsin-intake", daemon=True)
         self._keys: dict[str, Integration] = {}
         self._keys_at: float | None = None
@@ -67,6 +60,8 @@ class Intake:
         """Finish what waits, then end; later submissions are refused as unavailable."""
         with self._gate:
             self._closing = True
+            while self._doorstep is not None and (batch := self._doorstep.take()):
+                self._queue.put((self._doorstep, batch))
             self._queue.put(None)
         self._thread.join(STOP_WITHIN_S)
         if self._thread.is_alive():
@@ -127,15 +122,22 @@ class Intake:
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        with self._gate:  # whatever is queued before the end is worked off before the end
+        with self._gate:  # whatever waits before the end is worked off before the end
             if self._closing:
                 raise UnavailableError("Tocsin is shutting down; nothing was stored, send it again.")
-            self._queue.put(_Waiting(Delivery(integration, signals), loop, done))
+            self._doorstep_of(loop).put(Waiting(Delivery(integration, signals), done))
+        patience = loop.call_later(ANSWER_WITHIN_S, _give_up, done)
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await done
-        except TimeoutError as error:
-            raise _unanswered(error) from error
+            await done
+        finally:
+            patience.cancel()
+
+    def _doorstep_of(self, loop: asyncio.AbstractEventLoop) -> Doorstep:
+        """A process has one loop; whoever waited in one that has ended waits no more."""
+        if self._doorstep is None or self._doorstep.loop is not loop:
+            doorstep = Doorstep(loop, lambda batch: self._queue.put((doorstep, batch)))
+            self._doorstep = doorstep
+        return self._doorstep
 
     async def refuse(self, integration: Integration, detail: str, body: bytes) -> None:
         """Tell the people on call that a sender's payload was refused."""
@@ -148,47 +150,36 @@ class Intake:
         await asyncio.get_running_loop().run_in_executor(None, commit)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, signals = [first], len(first.delivery.signals)
-            ending = False
-            while signals < BATCH_SIGNALS and not self._queue.empty():
-                another = self._queue.get()
-                if another is None:
-                    ending = True
-                    break
-                batch.append(another)
-                signals += len(another.delivery.signals)
-            self._store(batch)
-            if ending:
-                break
+        while (handed := self._queue.get()) is not None:
+            self._store(*handed)
 
-    def _store(self, batch: list[_Waiting]) -> None:
+    def _store(self, doorstep: Doorstep, batch: list[Waiting]) -> None:
         """Commit and answer. Whatever goes wrong here is ours to mend, so it is a 503: senders drop what gets a 4xx.
 
         What is in the way of one delivery need not be in the way of others. Nobody waits any more for those whose
         senders were told to try again.
         """
-        batch = [one for one in batch if not one.done.done()]
-        if not batch:
-            return
+        wanted = [one.delivery for one in batch if not one.done.done()]
         alone = len(batch) == 1
         try:
-            self._commit([one.delivery for one in batch])
+            if wanted:
+                self._commit(wanted)
         except UnavailableError as error:
             if alone or not isinstance(error, HeldError):
-                _answer(batch, error)
+                _answer(doorstep, batch, error)
                 return
         except Exception as error:
             log.exception("Deliveries, first one of %s, could not be stored.", batch[0].delivery.integration.name)
             if alone:
                 self._keep_sound(batch[0].delivery)
-                _answer(batch, UnavailableError(f"Not all of it could be stored ({error}); send it again."))
+                problem = UnavailableError(f"Not all of it could be stored ({error}); send it again.")
+                _answer(doorstep, batch, problem)
                 return
         else:
-            _answer(batch, None)
+            _answer(doorstep, batch, None)
             return
         for one in batch:
-            self._store([one])
+            self._store(doorstep, [one])
 
     def _keep_sound(self, delivery: Delivery) -> None:
         """Store what can be of a delivery that cannot be stored as a whole; its sender hears 503, and sends it again.
@@ -230,19 +221,12 @@ def _heard(looking: asyncio.Task[None]) -> None:
         looking.exception()
 
 
-def _answer(batch: list[_Waiting], problem: UnavailableError | None) -> None:
-    """Wake every door that waits, one call per event loop; nobody waits on a loop that was closed meanwhile."""
-    loops = {one.loop for one in batch}
-    for loop in loops:
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_settle, [one.done for one in batch if one.loop is loop], problem)
+def _give_up(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_exception(_unanswered(TimeoutError()))
 
 
-def _settle(waiting: list[asyncio.Future[None]], problem: UnavailableError | None) -> None:
-    for done in waiting:
-        if done.done():
-            continue
-        if problem is None:
-            done.set_result(None)
-        else:
-            done.set_exception(problem)
+def _answer(doorstep: Doorstep, batch: list[Waiting], problem: UnavailableError | None) -> None:
+    """Wake every door that waits by one call; nobody waits on a loop that was closed meanwhile."""
+    with suppress(RuntimeError):
+        doorstep.loop.call_soon_threadsafe(doorstep.answer, batch, problem)

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.unit.application.world import procedures, signal
-from tocsin.application import intake as intake_module
+from tocsin.application import doorstep
 from tocsin.application.intake import Intake
 from tocsin.domain.errors import InvalidError, UnavailableError
 
@@ -82,7 +82,7 @@ def test_what_waits_together_is_committed_together(world, gate, intake):
 
 
 def test_a_commit_takes_no_more_signals_than_a_batch_holds(world, gate, intake, monkeypatch):
-    monkeypatch.setattr(intake_module, "BATCH_SIGNALS", 3)
+    monkeypatch.setattr(doorstep, "BATCH_SIGNALS", 3)
 
     async def scenario():
         tasks = [await under_way(intake, gate, world)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.application.world import NOON, signal
+from tocsin.application import doorstep
 from tocsin.application import intake as module
 from tocsin.application.intake import Intake
 from tocsin.domain.errors import HeldError, UnavailableError
@@ -213,23 +214,6 @@ def test_what_waits_is_worked_off_before_the_end_and_nothing_later(world):
     assert titles(world) == ["One", "Two"]
 
 
-def test_an_end_that_comes_while_work_is_under_way_finishes_that_work(world):
-    """The end is found in the queue behind what waited with it."""
-    intake = Intake(world.app)
-
-    async def work():
-        waiting = asyncio.ensure_future(intake.submit(world.prometheus, [signal("One")]))
-        await asyncio.sleep(0)
-        intake._queue.put(None)
-        assert not intake.is_alive
-        intake.start()
-        return await waiting
-
-    assert asyncio.run(work()) is None
-    intake._thread.join(30)
-    assert not intake.is_alive
-
-
 def test_whoever_was_told_to_try_again_is_not_stored(world, monkeypatch):
     monkeypatch.setattr(module, "ANSWER_WITHIN_S", 0.01)
     intake = Intake(world.app)
@@ -269,7 +253,7 @@ def test_the_end_does_not_wait_for_a_database_that_hangs(world, hung, monkeypatc
 
 
 def test_more_than_a_batch_takes_is_stored_in_several(world, intake, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_SIGNALS", 1)
+    monkeypatch.setattr(doorstep, "BATCH_SIGNALS", 1)
     assert asyncio.run(together(intake, world, "One", "Two", "Three")) == [None] * 3
     assert len(titles(world)) == 3
 
@@ -334,3 +318,13 @@ def test_when_the_database_goes_while_the_sound_ones_are_looked_for_it_is_left_t
         world.database.transact = real
     assert len(calls) == 2
     assert intake.accepted == 0
+
+
+def test_an_answer_at_the_last_moment_is_the_answer():
+    async def answered():
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        module._give_up(done)
+        return await done
+
+    assert asyncio.run(answered()) is None
