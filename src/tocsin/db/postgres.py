@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -26,6 +26,9 @@ from tocsin.db.overdue import Overdue
 from tocsin.db.sql import LostRaceError, Row, percent
 from tocsin.db.transaction import SqlTransaction
 from tocsin.domain.errors import HeldError, InvalidError, UnavailableError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 T = TypeVar("T")
 _TRIES = 25
@@ -43,6 +46,9 @@ _SESSION = "SET lock_timeout = 2000; SET statement_timeout = 6000; SET idle_in_t
 _HELD_S = 10.0
 _WAIT_WHILE_HELD = "SET LOCAL lock_timeout = 100"
 """Once a row is known to be held, nobody waits long for it, lest what needs other rows wait too."""
+_TABLE_S = 1.0
+"""How long a migration waits for a table: whatever wants that table later waits behind it."""
+_TABLE_TRIES = 20
 _NETWORK = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
@@ -254,8 +260,9 @@ class PostgresDatabase:
             engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(self._url))
             with engine.connect() as connection:
                 connection.execute(sa.text("SELECT pg_advisory_lock(7461636)"))
+                connection.execute(sa.text(f"SET lock_timeout = {int(_TABLE_S * 1000)}"))
                 connection.commit()
-                schema.upgrade(connection)
+                _upgrade(connection)
             engine.dispose()
         return before, self.version()
 
@@ -274,3 +281,27 @@ class PostgresDatabase:
         """Let go of connections."""
         self._pool.close()
         self._overdue.end()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    """Bring the schema forward beside nodes that work and a backup that reads: never let them wait for long.
+
+    Raises:
+        UnavailableError: somebody goes on using a table; nothing was changed.
+    """
+    from sqlalchemy.exc import OperationalError
+
+    for _ in range(_TABLE_TRIES):
+        try:
+            schema.upgrade(connection)
+        except OperationalError as error:
+            if not isinstance(error.orig, pg.LockNotAvailable):
+                raise
+            connection.rollback()
+            time.sleep(2 * _TABLE_S)
+        else:
+            return
+    raise UnavailableError(
+        "A table that has to change is in use all the time, perhaps by a backup; nothing was changed. "
+        "Start again when that has ended."
+    )

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
+from reliability.waiting import wait_until
 from tests.contract.store.making import START, declare
 from tests.unit.application.hand_clock import HandClock
 from tocsin.db import migrations, schema
@@ -82,6 +84,29 @@ def test_nodes_that_start_together_lay_out_one_schema(postgres_database):
         assert [after for _before, after in threads.map(lambda node: node.migrate(), nodes)] == [schema.LATEST] * 3
     for node in nodes:
         node.close()
+
+
+def test_a_migration_that_has_to_wait_for_a_table_lets_others_at_it_meanwhile(postgres_database, monkeypatch):
+    """A backup reads for minutes, and whoever asks for a table after a waiting migration waits behind it."""
+    monkeypatch.setattr("tocsin.db.postgres._TABLE_S", 0.3)
+    node = PostgresDatabase(postgres_database, time.monotonic)
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(postgres_database))
+    with engine.connect() as connection:
+        schema.upgrade(connection, to="0001")
+    engine.dispose()
+    with psycopg.connect(postgres_database) as backup, ThreadPoolExecutor(1) as threads:
+        backup.execute("SELECT count(*) FROM pages")
+        migrating = threads.submit(node.migrate)
+        with psycopg.connect(postgres_database, autocommit=True) as other:
+            waited = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+            wait_until(lambda: other.execute(waited).fetchone() != (0,), 20, "the migration waits for the table")
+            other.execute("SET statement_timeout = 5000")
+            other.execute("SELECT count(*) FROM pages")
+        assert not migrating.done()
+        assert node.version() == "0001"
+        backup.rollback()
+        assert migrating.result(60) == ("0001", schema.LATEST)
+    node.close()
 
 
 def test_the_latest_schema_is_the_newest_file():
