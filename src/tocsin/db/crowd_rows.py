@@ -12,7 +12,7 @@ from tocsin.application.records import Crowd, Lease, Page, Waiting
 from tocsin.db.codec import instant, micros, optional_instant
 from tocsin.db.legible import topic_of
 from tocsin.db.page_rows import COLUMNS, OURS, page_of_row
-from tocsin.db.sql import Sql, marks
+from tocsin.db.sql import Row, Sql, marks
 from tocsin.domain.incident import FOLD_VERSION
 
 _THEIRS = "person = ? AND channel = ? AND lane >= ? AND lane < ? AND topic <> 'test'"
@@ -23,6 +23,11 @@ _QUIET_LANES, _URGENT_LANES = range(4, 5), range(4)
 _AT_ONCE = 500
 _TURNS = 7461637
 """The key of the advisory locks that stand for turns; the number is ours and means nothing."""
+
+
+def _waiting(row: Row) -> Waiting:
+    page_id, person, lane, topic = row
+    return Waiting(page_id, person, lane, topic_of(page_id, topic, lane))
 
 
 class CrowdRows:
@@ -41,7 +46,7 @@ class CrowdRows:
             f"AND {OURS} ORDER BY wake_at LIMIT 1{self._sql.skip}",
             (channel, lane, micros(at), FOLD_VERSION),
         )
-        return Waiting(*rows[0][:3], topic_of(rows[0][0], rows[0][3], rows[0][2])) if rows else None
+        return _waiting(rows[0]) if rows else None
 
     def about(self, person: str, channel: str, at: datetime, *, quiet: bool, since: datetime, limit: int) -> Crowd:
         lanes = _QUIET_LANES if quiet else _URGENT_LANES
