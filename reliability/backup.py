@@ -267,18 +267,20 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="load before each backup (default 2)")
     chosen = parser.parse_args()
     found: list[Restored] = []
-    waiting = []
+    waiting, alerts = [], 0
     with contextlib.ExitStack() as running:
         url = chosen.database_url or running.enter_context(postgres.own_postgres()).url
         for kind in KINDS:
             saved, restored = round_trips(kind, url, chosen.seconds)
             found += restored
             waiting.append(len(saved.waiting))
+            alerts += len(saved.accepted)
     return telling.conclude(
         DRIVER,
         CLAIM,
         holds=all(each.whole for each in found) and all(waiting),
         round_trips=len(found),
+        alerts=alerts,
         waiting_pages=waiting,
         missing=sum(len(each.missing) for each in found),
         unproven=sum(len(each.unproven) for each in found),

@@ -190,6 +190,7 @@ def side_by_side(url: str, folder: Path, seconds: float) -> Found:
             "incidents": len(books.entries),
             "pages": len(books.pages),
             "slack_messages": len(both.slack.all),
+            "given_up_by_old": sum(_given_up(page) for page in books.pages),
             "acknowledged": len(both.acknowledged),
             "duplicates": books.duplicates,
             "longest_gap_s": _longest_gap(accepted.values()),
@@ -225,10 +226,15 @@ def _lost(books: Books, accepted: Iterable[str]) -> list[str]:
     unsent = []
     for page in books.pages:
         ended = page["state"] in ENDED and (page["channel"] == "slack" or page["state"] == "superseded")
-        went_on = page["state"] in {"failed", "exhausted"} and _addressed(page) in reached
+        went_on = _given_up(page) and _addressed(page) in reached
         if not (ended or went_on or page["id"] in books.arrived):
             unsent.append(f"page {page['id']} by {page['channel']} ({page['state']})")
     return [*books.unstored(accepted), *books.unpaged, *unsent]
+
+
+def _given_up(page: Mapping[str, Any]) -> bool:
+    """Whether a node that does not have the channel failed it, so that the person's other way was tried."""
+    return page["channel"] == "slack" and page["state"] in {"failed", "exhausted"}
 
 
 def _addressed(page: Mapping[str, Any]) -> tuple[str, int, str]:
