@@ -171,7 +171,7 @@ class Engine:
         if wait is None or wait > timedelta(0):
             self._dispatched_at = time.monotonic()
             return self._until(wait)
-        for name in self._channels:
+        for name in delivery.due(self._app, self._channels):
             self._start(name)
         self._fail_strange()
         self._hasten_waiting()

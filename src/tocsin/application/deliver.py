@@ -85,6 +85,16 @@ def claim(app: Application, channel: str, limit: int) -> list[Page]:
     return pages
 
 
+def due(app: Application, known: Collection[str]) -> list[str]:
+    """Which of these channels have something to send or a lease that ran out; asking costs less than a claim of each.
+
+    Raises:
+        UnavailableError: the database is out of reach.
+    """
+    now = app.database.now()
+    return app.database.read(lambda tx: tx.pages.channels_due(known, now))
+
+
 def strange(app: Application, known: Collection[str]) -> list[str]:
     """Channels with pages that no node has sent in time and this one does not have, after a downgrade perhaps.
 

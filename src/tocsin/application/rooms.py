@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -147,6 +147,10 @@ class Pages(Protocol):
 
     def channels_waiting(self, before: datetime) -> list[str]:
         """Names of channels with a page that was to be sent before an instant."""
+        ...
+
+    def channels_due(self, channels: Collection[str], at: datetime) -> list[str]:
+        """Which of these channels have a page that is due; quick however many are."""
         ...
 
     def claimed(self, page: Page) -> Page | None:

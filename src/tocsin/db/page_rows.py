@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -123,6 +123,11 @@ class PageRows:
             "SELECT DISTINCT channel FROM pages WHERE wake_at <= ? ORDER BY channel", (micros(before),)
         )
         return [channel for (channel,) in rows]
+
+    def channels_due(self, channels: Collection[str], at: datetime) -> list[str]:
+        one = f"SELECT ? WHERE EXISTS (SELECT 1 FROM pages WHERE channel = ? AND lane IN ({marks(5)}) AND wake_at <= ?)"
+        values = [value for name in channels for value in (name, name, *range(5), micros(at))]
+        return [name for (name,) in self._sql.all(" UNION ALL ".join([one] * len(channels)), values)]
 
     def claimed(self, page: Page) -> Page | None:
         rows = self._sql.all(

@@ -88,6 +88,20 @@ def test_posts_go_behind_every_page(database):
     assert [it.id for it in claim(database)] == ["pg-0", "pg-1", "pg-2", "pg-3", "pg-post"]
 
 
+def test_the_channels_with_something_due_are_known_before_anything_is_claimed(database):
+    plan(database, page(1, send_at=later(5)), page(2, channel="sms", lane=4), page(3, channel="fax"))
+    asked = ["email", "sms", "voice"]
+
+    def due(seconds):
+        return sorted(database.read(lambda tx: tx.pages.channels_due(asked, later(seconds))))
+
+    assert due(4.999) == ["sms"]
+    assert due(5) == ["email", "sms"]
+    claim(database, 5)
+    assert due(5 + LEASE_S - 0.001) == ["sms"], "a lease holds"
+    assert due(5 + LEASE_S) == ["email", "sms"], "and ran out"
+
+
 def test_a_lease_that_ran_out_is_claimed_again_with_a_higher_fence(database):
     plan(database, page(1))
     [first] = claim(database)
