@@ -56,13 +56,12 @@ def _scale(height: int) -> Iterator[str]:
 def _row(at: int, strip: Strip, seconds: dict[str, float]) -> Iterator[str]:
     y = TOP + ROW * at + ROW // 2
     points = list(seconds.values())
-    judged = seconds.get(strip.judged)
-    held = strip.bar_s is None or (judged is not None and judged <= strip.bar_s)
-    ink = GOOD if held else BAD
+    judged = seconds.get(strip.judged, points[-1])
+    ink = GOOD if strip.bar_s is None or judged <= strip.bar_s else BAD
     yield f'<text x="{LEFT - 14}" y="{y + 4}" text-anchor="end">{escape(strip.label)}</text>'
     yield f'<line x1="{_x(points[0])}" y1="{y}" x2="{_x(points[-1])}" y2="{y}" stroke="{ink}" stroke-width="3"/>'
     for key, value in seconds.items():
-        solid = key == strip.judged
+        solid = key == (strip.judged or strip.keys[-1])
         yield (
             f'<circle cx="{_x(value)}" cy="{y}" r="{6 if solid else 4}" fill="{ink if solid else "#ffffff"}" '
             f'stroke="{ink}" stroke-width="2"/>'
@@ -70,8 +69,7 @@ def _row(at: int, strip: Strip, seconds: dict[str, float]) -> Iterator[str]:
     if strip.bar_s is not None:
         x = _x(strip.bar_s)
         yield f'<line x1="{x}" y1="{y - 12}" x2="{x}" y2="{y + 12}" stroke="{INK}" stroke-width="3"/>'
-    if judged is not None:
-        yield f'<text x="{WIDTH - RIGHT + 12}" y="{y + 4}" fill="{ink}">{_told(judged)}</text>'
+    yield f'<text x="{WIDTH - RIGHT + 12}" y="{y + 4}" fill="{ink}">{_told(judged)}</text>'
 
 
 def _told(seconds: float) -> str:

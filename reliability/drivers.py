@@ -38,6 +38,7 @@ class Claim:
         test: the file in the test suite that holds a small part of it each time.
         bars: what makes it hold; a line that says `holds` must say true as well.
         where: which of the driver's lines: the last one that has all of these. Empty for its summary.
+        own: whether the bars alone decide, since the line's `holds` judges other claims too.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Claim:
     test: str
     bars: tuple[Bar, ...] = ()
     where: Mapping[str, object] = field(default_factory=dict)
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def _finding(driver: Driver, claim: Claim, run: Run | None) -> Finding:
     seen = claim.seen.format_map(_Words(row))
     if run["ended"] == "timed out":
         return Finding(driver, claim, Verdict.NOT_SHOWN, f"{seen}; not done after {driver.limit_s:g} s")
-    held = row.get("holds", True) is True and all(meets(row, bar) for bar in claim.bars)
+    held = (claim.own or row.get("holds", True) is True) and all(meets(row, bar) for bar in claim.bars)
     if not claim.bars and "holds" not in row:
         return Finding(driver, claim, Verdict.NOT_SHOWN, f"{seen}; the driver passed no judgement")
     return Finding(driver, claim, Verdict.HELD if held else Verdict.FELL_SHORT, seen)

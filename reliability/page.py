@@ -40,7 +40,7 @@ def render(figures: Figures, drivers: Sequence[Driver] = DRIVERS) -> str:
     ran = [driver for driver in drivers if driver.name in figures]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         summary=_summary(found),
-        short=_short(found),
+        short=_short(found, figures),
         tables="\n".join(_tables(found, figures)),
         minutes=max(1, round(sum(figures[driver.name]["seconds"] for driver in ran) / 60)),
         commands="\n".join(_commands(figures, ran)),
@@ -57,12 +57,12 @@ def _summary(found: Sequence[Finding]) -> str:
     return ", ".join(said) + "."
 
 
-def _short(found: Sequence[Finding]) -> str:
+def _short(found: Sequence[Finding], figures: Figures) -> str:
     """What did not hold comes first."""
-    lines = [
-        f"- **{each.verdict}:** {each.claim.text} Bar: {each.claim.bar}. Seen: {each.seen}."
-        for each in fell_short(found)
-    ]
+    ran = [each for each in fell_short(found) if each.driver.name in figures]
+    lines = [f"- **{each.verdict}:** {each.claim.text} Bar: {each.claim.bar}. Seen: {each.seen}." for each in ran]
+    missing = dict.fromkeys(each.driver.name for each in found if each.driver.name not in figures)
+    lines += [f"- **not run yet:** {', '.join(missing)}"] if missing else []
     return "\n".join([*lines, ""]) if lines else ""
 
 
