@@ -48,9 +48,12 @@ class Writer:
         tag: goes into the labels, so that two runs never send the same alert.
         severity: the alerts' severity label.
         name: what the alerts' names begin with.
+        service: the alerts' service label.
     """
 
-    def __init__(self, door: Door, tag: str, severity: str = "warning", name: str = "Bench") -> None:
+    def __init__(
+        self, door: Door, tag: str, severity: str = "warning", name: str = "Bench", service: str = "app"
+    ) -> None:
         self._door = door
         labels = {
             "alertname": f"{name}{_NAME}",
@@ -59,7 +62,7 @@ class Writer:
             "job": "api",
             "region": "eu-west-1",
             "run": tag,
-            "service": "app",
+            "service": service,
             "severity": severity,
         }
         annotations = {
