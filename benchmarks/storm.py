@@ -2,8 +2,8 @@
 
 Alerts come in batches as an Alertmanager sends them: one huge incident, thousands of others, forty services with people
 of their own, every alert repeated again and again. All the while one service after the other breaks down (CRITICAL),
-and somebody looks at web pages. Mail goes to a real SMTP server on loopback. The short default ends within a minute; the
-whole storm is `--events 1000000 --alerts 100000 --drain 75`.
+and somebody looks at web pages. Mail goes to a real SMTP server on loopback. The short default ends within a minute;
+the whole storm is `--events 1000000 --alerts 100000 --drain 75`.
 """
 
 from __future__ import annotations
