@@ -33,7 +33,7 @@ TOLD_WITHIN_S = 2.5
 
 
 class Night:
-    """A server whose level 2 is Ana, who is called and texted at once and mailed much later; all others have mail."""
+    """A server whose level 2 is Ana, who is called and texted at once and mailed much later; above is Bo."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -124,7 +124,7 @@ def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink) -> Home:
         "rules": [{"channel": channel, "after": f"{after} min"} for channel, _, after in ways],
         "quiet": "email",
     }
-    bo = {"name": "Bo", "contacts": [{"channel": "email", "address": "bo@example.org"}]}
+    bo = {"name": "Bo", "contacts": [{"channel": "console", "address": "-"}]}
     people = {
         "people": {"ana": ana, "bo": bo},
         "schedules": {"ana": {"people": ["ana"]}, "bo": {"people": ["bo"]}},
