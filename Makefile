@@ -40,6 +40,7 @@ bench: $(VENV)/.dev ## the benchmarks; each prints one JSON object per line
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.timers
+	$(BIN)/python -m benchmarks.restart
 	$(BIN)/python -m benchmarks.footprint
 
 reliability: $(VENV)/.dev ## break it on purpose, write docs/reliability.md from what was seen (ARGS=--quick)

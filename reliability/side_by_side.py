@@ -143,13 +143,14 @@ def _add(file: Path, **values: object) -> None:
     yaml.dump(content, file)
 
 
-def side_by_side(url: str, folder: Path, seconds: float) -> Found:
+def side_by_side(url: str, folder: Path, seconds: float, every_s: float = EVERY_S) -> Found:
     """Run the story once.
 
     Args:
         url: an empty PostgreSQL database.
         folder: for homes and sources, empty.
         seconds: each of its three parts takes: together, with the new channel, the old one alone.
+        every_s: seconds between two alerts of one connection.
 
     Raises:
         NotInHistoryError: the release before cannot be had.
@@ -157,13 +158,13 @@ def side_by_side(url: str, folder: Path, seconds: float) -> Found:
         TimeoutError: what should have come did not.
     """
     with pair(folder, url) as both:
-        with Senders(doors(both.old), 2, called="first", every_s=EVERY_S) as first:
+        with Senders(doors(both.old), 2, called="first", every_s=every_s) as first:
             _go_on(first, 1)
             telling.progress("the new release starts beside the old one")
             began = time.monotonic()
             both.new.start()
             migrated = time.monotonic()
-            with Senders(doors(both.new, both.old), called="second", every_s=EVERY_S) as second:
+            with Senders(doors(both.new, both.old), called="second", every_s=every_s) as second:
                 _go_on(second, seconds)
                 apply_what_only_the_new_one_knows(both)
                 both.acknowledge()
