@@ -46,7 +46,7 @@ class ContactMethod(Strict):
         if self.channel == "webhook" and not is_web_address(self.address):
             raise wrong(f"{shown(self.address)} is not a web address; write https://…", "address")
         if self.channel in {"sms", "voice"} and not is_phone_number(self.address):
-            told = f"{shown(self.address)} is not a phone number with its country; write it like +15550100"
+            told = f"{shown(self.address)} is not a phone number with its country; write it like '+15550100001'"
             raise wrong(told, "address")
         if self.channel == "slack" and not is_slack_member(self.address):
             told = f"{shown(self.address)} is not a Slack member's id; write it like U012AB3CD, or - to mention nobody"

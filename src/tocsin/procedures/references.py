@@ -67,7 +67,7 @@ _WRITE_WHERE: Final = "write where the secret is: ${NAME}"
 _ACCOUNT: Final = (
     ("sms", "account_sid", "write the account, such as AC…"),
     ("sms", "auth_token", _WRITE_WHERE),
-    ("sms", "sender", "write the number that messages and calls come from, such as +15550100"),
+    ("sms", "sender", "write the number that messages and calls come from, such as '+15550100001'"),
 )
 _NEEDED: Final = (
     ("webhook", "a webhook", (("webhook", "secret", _WRITE_WHERE),)),

@@ -59,7 +59,9 @@ class TextMessages(Strict):
     @model_validator(mode="after")
     def _number_is_one(self) -> Self:
         if self.sender and not is_phone_number(self.sender):
-            raise wrong(f"{shown(self.sender)} is not a phone number with its country; write +15550100", "sender")
+            raise wrong(
+                f"{shown(self.sender)} is not a phone number with its country; write it like '+15550100001'", "sender"
+            )
         return self
 
 

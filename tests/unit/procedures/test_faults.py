@@ -124,6 +124,54 @@ def test_a_webhook_contact_needs_the_secret_that_signs(change: Change, faults: F
     assert faults() == []
 
 
+@pytest.mark.parametrize("channel", ["sms", "voice"])
+def test_a_number_needs_the_account_that_messages_and_calls_go_out_by(
+    change: Change, faults: Faults, channel: str
+) -> None:
+    change("people.yaml", "{channel: console, address: bo}", f"{{channel: {channel}, address: +1 (555) 010-0002}}")
+    missing = [fault.partition(" is missing, and 'bo' has a number for ")[0] for fault in faults()]
+    assert missing == [f"site.yaml:1:1: sms.{key}" for key in ("account_sid", "auth_token", "sender")]
+    change("site.yaml", "webhook:", "sms: {account_sid: AC1, auth_token: '${SMS}', sender: '+15550100000'}\nwebhook:")
+    assert faults() == []
+
+
+def test_two_channels_of_one_account_are_told_once(change: Change, faults: Faults) -> None:
+    both = "{channel: sms, address: '+15550100002'}, {channel: voice, address: '+15550100002'}"
+    change("people.yaml", "{channel: console, address: bo}", both)
+    assert len(faults()) == 3
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "said"),
+    [
+        ("sms", "555-0100", "is not a phone number with its country; write it like '+15550100001'"),
+        ("voice", "'+1 (555) 010-00001234567'", "is not a phone number with its country"),
+        ("sms", "+15550100001", "is not text; put it in quotes"),
+        ("slack", "'#ops'", "is not a Slack member's id; write it like U012AB3CD, or - to mention nobody"),
+    ],
+)
+def test_an_address_fits_its_channel(change: Change, faults: Faults, channel: str, address: str, said: str) -> None:
+    change("people.yaml", "{channel: console, address: bo}", f"{{channel: {channel}, address: {address}}}")
+    first = faults()[0]
+    assert first.startswith("people.yaml:11:")
+    assert said in first
+
+
+def test_a_slack_contact_needs_the_webhook(change: Change, faults: Faults) -> None:
+    change("people.yaml", "{channel: console, address: bo}", "{channel: slack, address: U012AB3CD}")
+    assert faults() == [
+        "site.yaml:1:1: slack.webhook_url is missing, and 'bo' has a Slack contact; write where the secret is: ${NAME}"
+    ]
+    change("site.yaml", "webhook:", "slack: {webhook_url: '${SLACK}'}\nwebhook:")
+    assert faults() == []
+
+
+def test_the_number_that_messages_come_from_is_one(change: Change, faults: Faults) -> None:
+    change("site.yaml", "webhook:", "sms: {account_sid: AC1, auth_token: '${SMS}', sender: 0100}\nwebhook:")
+    [fault] = faults()
+    assert "sender" in fault
+
+
 def test_a_byte_order_mark_does_no_harm(directory: Path, faults: Faults) -> None:
     site = directory / "site.yaml"
     site.write_bytes(b"\xef\xbb\xbf" + site.read_bytes())

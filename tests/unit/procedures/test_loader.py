@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tocsin.domain.errors import ProceduresError
 from tocsin.domain.people import Contact, Notify, Role
 from tocsin.domain.policy import Rung, Wait
-from tocsin.domain.procedures import Bundles
+from tocsin.domain.procedures import Bundles, Telephone
 from tocsin.domain.schedules import Coverage, Schedule
 from tocsin.domain.severity import Severity
 from tocsin.procedures.compiled import compile_document
@@ -117,6 +117,7 @@ def test_a_secret_stays_a_reference(directory: Path) -> None:
 def test_site_values_of_later_channels_are_kept_with_the_document(directory: Path, change: Change) -> None:
     change("site.yaml", "mail:\n", "sms: {account_sid: AC1, auth_token: '${SMS}', sender: +1-555-0100}\nmail:\n")
     assert document(directory).data["site"]["sms"]["sender"] == "+1-555-0100"
+    assert load(directory).site.telephone == Telephone("", "AC1", "${SMS}", "+1-555-0100")
 
 
 def test_the_version_is_that_of_the_meaning_and_not_of_the_spelling(directory: Path, change: Change) -> None:
