@@ -17,10 +17,11 @@ RETURN_WITHIN_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A delivery, and who waits for it to be on disk."""
+    """A delivery, who waits for it to be on disk, and what ends their patience."""
 
     delivery: Delivery
     done: asyncio.Future[None]
+    patience: asyncio.TimerHandle
 
 
 class Doorstep:
@@ -84,6 +85,7 @@ class Doorstep:
     def answer(self, batch: list[Waiting], problem: UnavailableError | None) -> None:
         """Tell a batch, or a part of one, what came of it; some may have given up waiting."""
         for one in batch:
+            one.patience.cancel()
             if one.done.done():
                 continue
             if problem is None:

@@ -77,16 +77,21 @@ class Intake:
         """Whether deliveries are taken in."""
         return self._thread.is_alive()
 
+    def known(self, key: str) -> Integration | None:
+        """The integration of a key as far as it was looked up within the last two seconds. Only in an event loop."""
+        if self._keys_at is None or asyncio.get_running_loop().time() - self._keys_at >= KEYS_KEPT_S:
+            return None
+        return self._keys.get(key)
+
     async def integration(self, key: str) -> Integration | None:
         """The integration of a key; None when there is none or it was revoked (noticed within two seconds).
 
         Raises:
             UnavailableError: the database is out of reach and the key is not known from before.
         """
+        if (fresh := self.known(key)) is not None:
+            return fresh
         loop = asyncio.get_running_loop()
-        fresh = self._keys_at is not None and loop.time() - self._keys_at < KEYS_KEPT_S
-        if fresh and key in self._keys:
-            return self._keys[key]
         known = self._keys.get(key)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S if known is None else KNOWN_WITHIN_S):
@@ -120,17 +125,22 @@ class Intake:
         Raises:
             UnavailableError: it could not be stored; the sender is to try again.
         """
+        await self.hand_in(integration, signals)
+
+    def hand_in(self, integration: Integration, signals: Sequence[Signal]) -> asyncio.Future[None]:
+        """Have a delivery stored; done once it is on disk, or with an `UnavailableError`. Only in an event loop.
+
+        Raises:
+            UnavailableError: nothing is taken in any more.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         with self._gate:  # whatever waits before the end is worked off before the end
             if self._closing:
                 raise UnavailableError("Tocsin is shutting down; nothing was stored, send it again.")
-            self._doorstep_of(loop).put(Waiting(Delivery(integration, signals), done))
-        patience = loop.call_later(ANSWER_WITHIN_S, _give_up, done)
-        try:
-            await done
-        finally:
-            patience.cancel()
+            patience = loop.call_later(ANSWER_WITHIN_S, _give_up, done)
+            self._doorstep_of(loop).put(Waiting(Delivery(integration, signals), done, patience))
+        return done
 
     def _doorstep_of(self, loop: asyncio.AbstractEventLoop) -> Doorstep:
         """A process has one loop; whoever waited in one that has ended waits no more."""

@@ -48,11 +48,13 @@ class Web:
 
     Args:
         asgi: the application.
+        doors: its doors, for a server with a shorter way to them.
         live: its streams; close them when the server is to stop.
         routes: everything that is reachable through the rooms, for tests that walk every route.
     """
 
     asgi: Edge
+    doors: Doors
     live: Live
     routes: tuple[BaseRoute, ...]
 
@@ -88,7 +90,8 @@ def create_app(
     rooms.router.routes.extend(page_routes(app, intake, live, troubles, warnings))
     rules = {**RULES, **form_rules(), **dict(map(api_rule, OPERATIONS.values()))}
     guard(rooms.router.routes, rules, Doorman(app))
-    return Web(Edge(Doors(intake).find, rooms), live, tuple(rooms.router.routes))
+    doors = Doors(intake)
+    return Web(Edge(doors.find, rooms), doors, live, tuple(rooms.router.routes))
 
 
 def page_routes(

@@ -29,13 +29,13 @@ DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_S = 10.0
 """How much, and for how many seconds, is read of a body that is too long before it is refused."""
 
-_ALWAYS = (
+ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-_BY_DEFAULT = (
+BY_DEFAULT = (
     (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
@@ -132,8 +132,8 @@ class _Answer:
                 await self._incoming.discard()
             headers = list(message.get("headers", ()))
             names = {name.lower() for name, _ in headers}
-            headers.extend(_ALWAYS)
-            headers.extend(item for item in _BY_DEFAULT if item[0] not in names)
+            headers.extend(ALWAYS)
+            headers.extend(item for item in BY_DEFAULT if item[0] not in names)
             message = {**message, "headers": headers}
         await self._send(message)
 

@@ -6,6 +6,7 @@ again and drop everything else (docs/delivery-promise.md).
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -36,7 +37,7 @@ BEARER_KEY = "-"
 PATHS = ("/ingest/{key}/{source}", "/ingest/{key}/prometheus/api/v2/alerts", "/api/v2/alerts")
 """The doors' paths, all POST, as policy.py lists them."""
 
-_ACCEPTED = b'{"accepted":%d,"rejected":[]}'
+ACCEPTED = b'{"accepted":%d,"rejected":[]}'
 
 
 class Doors:
@@ -59,6 +60,29 @@ class Doors:
         if path == "/api/v2/alerts":
             return self._door("", "prometheus")
         return None
+
+    def hand_in(self, key: str, source: str, body: bytes) -> tuple[asyncio.Future[None], bytes] | None:
+        """Take in a delivery in which everything is as it should be, without waiting for anything.
+
+        Args:
+            key: of the integration.
+            source: the format.
+            body: whole, no longer than `LONG_BODY`.
+
+        Returns:
+            What is done once it is on disk, and the body of the answer then; None when there is more to say about it
+            than that, so that it is to come in by the door.
+        """
+        integration, read = self._intake.known(key), self._formats.get(source)
+        if integration is None or read is None:
+            return None
+        try:
+            parsed = read(body)
+            if parsed.rejected:
+                return None
+            return self._intake.hand_in(integration, parsed.signals), ACCEPTED % len(parsed.signals)
+        except (InvalidError, UnavailableError):
+            return None
 
     def _door(self, key: str, source: str) -> ASGIApp:
         async def door(scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +126,7 @@ class Doors:
         if parsed.rejected:
             return await self._partly(integration, parsed, body)
         await self._intake.submit(integration, parsed.signals)
-        return _ACCEPTED % len(parsed.signals)
+        return ACCEPTED % len(parsed.signals)
 
     async def _partly(self, integration: Integration, parsed: Parsed, body: bytes) -> bytes | Problem:
         """Keep the sound siblings of alerts that cannot be read (RULES.md).

@@ -13,6 +13,7 @@ from tocsin.application.app import Application
 from tocsin.application.intake import Intake
 from tocsin.domain.errors import NotAllowedNowError
 from tocsin.web.app import create_app
+from tocsin.web.doorway import doorway
 from tocsin.web.health import Troubles, Warnings, nothing_wrong
 from tocsin.web.live import Live
 
@@ -51,6 +52,7 @@ def serve(
     web = create_app(app, intake, troubles, warnings)
     config = uvicorn.Config(
         web.asgi,
+        http=doorway(web.doors),
         access_log=False,
         log_config=None,
         log_level="warning",

@@ -29,6 +29,7 @@ from tocsin.procedures import packs
 from tocsin.procedures.loader import document
 from tocsin.settings import Settings
 from tocsin.web.app import Web, create_app
+from tocsin.web.doorway import doorway
 from tocsin.web.server import Server, listen
 
 SETUP = Actor("person:operator", "local")
@@ -170,7 +171,9 @@ def served(home: Path, furnished: tuple[Path, dict[Access, str], str]) -> Iterat
         with running(home, url) as (app, intake):
             web = create_app(app, intake)
             ready = threading.Event()
-            config = uvicorn.Config(web.asgi, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
+            config = uvicorn.Config(
+                web.asgi, http=doorway(web.doors), log_config=None, lifespan="off", timeout_graceful_shutdown=5
+            )
             server = Server(config, web.live, ready.set)
             thread = threading.Thread(target=asyncio.run, args=(server.serve([listening]),))
             thread.start()

@@ -24,10 +24,8 @@ class Street:
         self.doorstep = Doorstep(asyncio.get_running_loop(), self.taken.put_nowait)
 
     def come(self, count=1, signals=1):
-        arrivals = [
-            Waiting(Delivery(SENDER, [signal()] * signals), asyncio.get_running_loop().create_future())
-            for _ in range(count)
-        ]
+        loop, delivery = asyncio.get_running_loop(), Delivery(SENDER, [signal()] * signals)
+        arrivals = [Waiting(delivery, loop.create_future(), loop.call_later(3600, int)) for _ in range(count)]
         for one in arrivals:
             self.doorstep.put(one)
         return arrivals
@@ -61,7 +59,7 @@ def test_what_comes_in_one_round_of_the_loop_goes_in_together(in_a_street):
     async def scenario(street):
         arrivals = street.come(3)
         assert await street.answer_next() == arrivals
-        assert all(one.done.done() for one in arrivals)
+        assert all(one.done.done() and one.patience.cancelled() for one in arrivals)
 
     in_a_street(scenario, 0.0)
 
