@@ -236,14 +236,15 @@ class Node:
 
     def _report(self) -> float | None:
         """Put results on the chains, once a second while there is anything new; seconds until the next time."""
-        if self._reported == self.store.changes:
+        if self._reported == self.store.results:
             return None
         passed_s = (self.world.now - self._reported_at).total_seconds()
         if passed_s < REPORT_EVERY_S:
             return REPORT_EVERY_S - passed_s
         self._reported_at = self.world.now
+        results = self.store.results
         timekeeping.report(self.app)
-        self._reported = self.store.changes
+        self._reported = results
         return None
 
     def _dispatch(self) -> float | None:

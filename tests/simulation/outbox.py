@@ -70,6 +70,7 @@ class Outbox:
     accounts: Mapping[str, Account]
     pages: dict[str, Kept] = field(default_factory=dict)
     keys: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    _again: list[Intent] = field(default_factory=list)
     by_incident: defaultdict[str, list[Kept]] = field(default_factory=lambda: defaultdict(list))
 
     def planned(self, intents: Sequence[Intent]) -> None:
@@ -79,6 +80,8 @@ class Outbox:
             if key in self.keys:
                 raise BrokenPromiseError("I2: a page is planned twice", intent.id, self.keys[key])
             self.keys[key] = intent.id
+            if intent.attempt > 1:
+                self._again.append(intent)
             kept = self.pages[intent.id] = Kept(intent, wake_at=intent.wake_at)
             self.by_incident[intent.incident_id].append(kept)
             self.world.note(f"{intent.id} planned for {intent.person} by {intent.channel}, attempt {intent.attempt}")
@@ -99,8 +102,17 @@ class Outbox:
             kept.state, kept.owner, kept.fence, kept.wake_at = change.state, change.owner, change.fence, change.wake_at
             if change.state in {"failed", "exhausted"}:
                 failed.append(kept)
+        self._follow_failures()
         for kept in failed:
             self._goes_on(kept, next(node for node in nodes if node.running))
+
+    def _follow_failures(self) -> None:
+        """I2: whoever is written to again was written to before, and that failed."""
+        for intent in self._again:
+            before = self.keys.get(_key(intent, attempt=intent.attempt - 1))
+            if before is None or self.pages[before].state not in {"failed", "exhausted"}:
+                raise BrokenPromiseError(f"I2: attempt {intent.attempt} follows no failure", intent.id)
+        self._again.clear()
 
     # I8 and I2: leases, fences, sends.
 

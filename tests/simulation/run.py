@@ -20,7 +20,12 @@ from tests.simulation.world import FAULTS, BrokenPromiseError, CrashedError, Wor
 from tocsin.application.app import Application
 from tocsin.application.ingest import Delivery
 
-SILENCE_MIN = (12, 12, 12, 22, 48)
+CHAOS_S = (450, 1300)
+LONG_CHAOS_S = (4 * 3600, 9 * 3600)
+LONG_CHANCE = 0.03
+"""A night, now and then: for the late steps of the resolution ladder, and for what hours do to a clock that was set."""
+
+SILENCE_MIN = (14, 14, 14, 22, 48)
 """Long enough for the backlog to drain; sometimes for HIGH to reach the top with nobody answering."""
 
 QUIET_WITHIN = timedelta(minutes=2)
@@ -36,7 +41,8 @@ class Result:
         counts: figures.
         virtual: how much time passed in it.
         broken: the promise that was broken; empty when all were kept.
-        trace: what happened, around the broken promise when there is one.
+        trace: what led to the broken promise.
+        story: tells everything that happened.
         took_s: real seconds.
     """
 
@@ -46,6 +52,7 @@ class Result:
     virtual: timedelta = timedelta()
     broken: str = ""
     trace: list[str] = field(default_factory=list)
+    story: Callable[[], list[str]] = list
     took_s: float = 0.0
 
     @property
@@ -126,7 +133,7 @@ class Simulation:
     def run(self) -> None:
         """Chaos, calm, end; raises the first broken promise."""
         world = self.world
-        chaos_s = world.between(700, 1900)
+        chaos_s = world.between(*(LONG_CHAOS_S if world.random.random() < LONG_CHANCE else CHAOS_S))
         self.monitors.begin(chaos_s * 0.7)
         self._plan_faults(chaos_s)
         world.run(world.now + timedelta(seconds=chaos_s), self.promises.watch)
@@ -136,7 +143,7 @@ class Simulation:
     def _plan_faults(self, span_s: float) -> None:
         world = self.world
         plans: dict[str, tuple[int, Callable[[], None]]] = {
-            "kill": (3, lambda: self._one().end("killed")),
+            "kill": (3, self._kill),
             "stall": (2, lambda: self._one().stall(world.between(5, 45))),
             "cut": (2, lambda: self._one().cut(world.between(1, 60))),
             "outage": (1, self._outage),
@@ -144,8 +151,13 @@ class Simulation:
             "provider-down": (2, lambda: self.providers.go_down(world.random.choice(CHANNELS), world.between(30, 900))),
         }
         for fault, (most, strike) in plans.items():
-            for _ in range(world.random.randint(0, most) if fault in world.faults else 0):
+            often = world.random.randint(0, most) * (1 + int(span_s // 3000))
+            for _ in range(often if fault in world.faults else 0):
                 world.after(world.between(0, span_s), strike)
+
+    def _kill(self) -> None:
+        self.world.count("kills")
+        self._one().end("killed")
 
     def _one(self) -> Node:
         return self.world.random.choice(self.nodes)
@@ -200,7 +212,8 @@ def simulate(seed: int, faults: frozenset[str] = frozenset(FAULTS)) -> Result:
         result.broken, about = broken.promise, broken.about
     finally:
         simulation.store.close()
-    result.trace = simulation.world.trace(about)
+    result.trace = simulation.world.trace(about) if result.broken else []
+    result.story = simulation.world.trace
     result.counts = simulation.world.counts
     taken = simulation.providers.taken
     result.counts["duplicates"] = sum(taken.values()) - len(taken)
@@ -219,8 +232,9 @@ def made_smaller(result: Result) -> Result:
     return result
 
 
-def told(result: Result) -> str:
+def told(result: Result, plant: str = "") -> str:
     """A broken promise for whoever has to mend it: what, how to see it again, and what led to it."""
     if not result.broken:
         return ""
-    return "\n".join((f"seed {result.seed}: {result.broken}", f"  {result.replay}", *result.trace))
+    planted = f" --plant {plant}" if plant else ""
+    return "\n".join((f"seed {result.seed}: {result.broken}", f"  {result.replay}{planted}", *result.trace))

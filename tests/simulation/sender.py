@@ -65,8 +65,9 @@ class Sender:
         self.running: Page | None = None
 
     def claim(self) -> None:
-        """Take no more than there are workers free for."""
-        for channel in CHANNELS:
+        """Take no more than there are workers free for. Where nothing is due, a claim would find nothing."""
+        database = self._node.app.database
+        for channel in database.read(lambda tx: tx.pages.channels_waiting(database.now())):
             free = self._free[channel]
             for page in delivery.claim(self._node.app, channel, free) if free else []:
                 self._free[channel] -= 1

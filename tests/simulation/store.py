@@ -174,13 +174,14 @@ class Witness(Protocol):
 
 
 class Store:
-    """One run's database."""
+    """One run's database; `results` grows with each transaction in which a page came to something."""
 
     def __init__(self) -> None:
         self._watched = _opened()
         self.connection = self._watched.connection
         self.sql = _Listening(self.connection, self._watched.committed)
         self.witness: Witness | None = None
+        self.results = 0
 
     @property
     def transaction(self) -> SqlTransaction:
@@ -204,6 +205,7 @@ class Store:
             raise
         self.sql.run("COMMIT")
         if what:
+            self.results += any(page.state != page.was == "sending" for page in what.pages)
             if self.witness is not None:
                 self.witness.committed(what)
             what.forget()

@@ -124,7 +124,7 @@ class World:
         self.counts[what] += times
 
     def trace(self, about: tuple[str, ...] = ()) -> list[str]:
-        """The lines that name one of `about`, and every fault; all lines without any."""
+        """The last lines that name one of `about`, and every fault; all lines without any."""
         shown = [
             (at, words) for at, words in self._trace if not about or "!" in words or any(one in words for one in about)
         ]
