@@ -17,16 +17,18 @@ class Watchdog:
     Attributes:
         url: where it is asked.
         asked: when it was, on `time.monotonic`.
+        status: what it answers.
     """
 
     def __init__(self) -> None:
         self.asked: list[float] = []
-        asked = self.asked
+        self.status = 200
+        watchdog = self
 
         class _Asked(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append(time.monotonic())
-                self.send_response(200)
+                watchdog.asked.append(time.monotonic())
+                self.send_response(watchdog.status)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
