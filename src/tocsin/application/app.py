@@ -102,11 +102,6 @@ def no_crash(_point: str) -> None:
     """What a crash point does outside tests: nothing."""
 
 
-def as_written(text: str) -> str:
-    """What a value stands for where it is no reference: itself."""
-    return text
-
-
 @dataclass(frozen=True, slots=True)
 class Application:
     """One running Tocsin, as the use cases see it.
@@ -136,7 +131,7 @@ class Application:
     providers: Providers = field(default_factory=Providers)
     machines: frozenset[str] = frozenset()
     flights: Flights = field(default_factory=Flights)
-    resolve: Callable[[str], str] = as_written
+    resolve: Callable[[str], str] = str
     crash: Callable[[str], None] = no_crash
 
     def base_url(self, procedures: Procedures) -> str:
