@@ -146,7 +146,7 @@ def came_out(sink: SmtpSink | Arrivals) -> Counter[str]:
     """Page ids, as often as a message with it came."""
     if isinstance(sink, Arrivals):
         return sink.counted()
-    return Counter(str(mail.message["X-Tocsin-Page"]) for mail in sink.messages)
+    return Counter(str(page) for mail in sink.messages for page in mail.message.get_all("X-Tocsin-Page", ()))
 
 
 def _entry(client: httpx.Client, incident: dict[str, Any]) -> Entry:

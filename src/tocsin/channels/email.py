@@ -40,6 +40,8 @@ _ATOMS = r"""[^\s@<>()\[\],:;"\\.]+(?:\.[^\s@<>()\[\],:;"\\.]+)*"""
 _ADDRESS = re.compile(f"{_ATOMS}@{_ATOMS}")
 _SUBJECT = 240
 _REASON = 200
+_PAGES_NAMED = 500
+"""Pages of a bundle that are named in its headers; mail servers take about 100 kB of those."""
 _LINE = 998
 """Characters of a line on the wire (RFC 5322, 2.1.1)."""
 _CHECK_S = 2.0
@@ -276,7 +278,8 @@ def _letter(message: Message, sender: str, to: str, *, eight_bit: bool) -> Email
     if message.urgent:
         letter["Importance"] = "high"
         letter["X-Priority"] = "1"
-    letter["X-Tocsin-Page"] = _header(message.page_id)
+    for page_id in message.carries[:_PAGES_NAMED] or (message.page_id,):
+        letter["X-Tocsin-Page"] = _header(page_id)
     letter["X-Tocsin-Incident"] = _header(message.incident_id)
     text = printable(message.text)
     letter.set_content(text, cte=_encoding(text, eight_bit=eight_bit))
