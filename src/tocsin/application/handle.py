@@ -24,6 +24,7 @@ from tocsin.domain.people import Roster
 from tocsin.domain.policy import Policy
 from tocsin.domain.procedures import Procedures
 from tocsin.domain.react import AnswerPages, Effect, SendPage, StopPages, Tell, Topic, react
+from tocsin.domain.rounds import VOICE
 from tocsin.domain.schedules import Override, on_call
 
 POST_LANE = 4
@@ -278,9 +279,9 @@ def intent(incident: Incident, send: SendPage, at: datetime, attempt: int, *, se
 
 
 def _post(incident: Incident, tell: Tell, command: Command) -> Page | None:
-    """A quiet message by the person's own quiet channel; nothing for somebody the procedures do not know."""
+    """A quiet message by the person's own quiet channel; nothing for somebody unknown, or who can only be called."""
     person = command.roster.people.get(tell.person)
-    if person is None or person.reached_by(person.quiet) is None:
+    if person is None or person.quiet == VOICE or person.reached_by(person.quiet) is None:
         return None
     send = SendPage(tell.topic, tell.round, 0, tell.person, person.quiet, command.at)
     return intent(incident, send, command.at, attempt=1)

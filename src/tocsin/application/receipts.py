@@ -18,13 +18,13 @@ from tocsin.application.ports import Outcome, Transaction, Word
 from tocsin.application.records import Page, PageState
 from tocsin.domain.errors import NotFoundError
 from tocsin.domain.incident import Incident
+from tocsin.domain.rounds import VOICE
 
 TOGETHER = 50
 """Pages of one message that are changed in one transaction, so that a large bundle stops nobody."""
 
 BATCH = 100
 FORGET_AT_ONCE = 2000
-VOICE = "voice"
 log = logging.getLogger("tocsin.engine")
 
 

@@ -15,6 +15,7 @@ from tocsin.domain.people import Person, Roster
 from tocsin.domain.severity import Severity
 
 VOICE = "voice"
+"""A call always wakes, so that no post goes by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def open_round(incident: Incident, command: Command, call: Call) -> RoundOpened:
         Target(person.id, level, (Way(person.quiet),))
         for level in call.posts
         for person in roster.levels.get(level, ())
-        if person.id not in gathering.targets
+        if person.id not in gathering.targets and person.quiet != VOICE
     ]
     return RoundOpened(
         at=command.at,

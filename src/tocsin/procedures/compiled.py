@@ -27,6 +27,7 @@ from tocsin.domain.procedures import (
     Site,
     Telephone,
 )
+from tocsin.domain.rounds import VOICE
 from tocsin.domain.schedules import Coverage, Schedule
 from tocsin.domain.severity import Severity
 
@@ -172,7 +173,7 @@ def _person(name: str, person: Data, rules: Data) -> Person:
         name=person["name"],
         contacts=contacts,
         rules=tuple(Notify(rule["channel"], timedelta(seconds=rule["after"])) for rule in chosen),
-        quiet=person["quiet"] or first,
+        quiet=person["quiet"] or next((it.channel for it in contacts if it.verified and it.channel != VOICE), first),
         timezone=person["timezone"] or rules["timezone"],
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from tocsin.domain.rounds import VOICE
 from tocsin.procedures.fields import (
     Channel,
     Date,
@@ -73,7 +74,7 @@ class PersonRules(Strict):
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)] | None = None
     """Which contacts to use and when, until they acknowledge; the first contact at once when left out."""
     quiet: Channel | None = None
-    """The channel for what must not wake them; that of the first contact when left out."""
+    """The channel for what must not wake them; that of the first contact that is no call when left out."""
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
@@ -92,6 +93,8 @@ class PersonRules(Strict):
             if rule.channel in {before.channel for before in (self.rules or ())[:position]}:
                 told = f"{rule.channel!r} has a rule already, and a round uses a channel once; keep one of the two"
                 raise wrong(told, "rules", position, "channel")
+        if self.quiet == VOICE:
+            raise wrong("a call always wakes; name a channel that is read, or leave it out", "quiet")
         if self.quiet is not None and self.quiet not in has:
             raise wrong(_no_contact(self.quiet, has), "quiet")
         return self

@@ -256,6 +256,14 @@ def test_all_that_went_out_in_one_message_shares_its_fate(night):
     assert set(reached) == {PageState.DELIVERED}
 
 
+def test_who_can_only_be_called_is_told_nothing_quietly(night):
+    night.team(reachable("bo", "voice", quiet="voice"))
+    begun(night)
+    night.does("cem", "acknowledge")
+    night.pass_time(2)
+    assert len(sent(night, "voice")) == 1
+
+
 def test_calls_of_providers_are_forgotten_when_they_could_not_count_any_more(night):
     begun(night).word(night.page("voice"), Outcome.DELIVERED)
     assert receipts.forget(night.app) == 0

@@ -207,6 +207,12 @@ def test_who_has_none_of_the_steps_channels_is_passed_over():
     assert whom(event) == [("bo", 2)]
 
 
+def test_a_post_never_goes_by_a_call():
+    """RULES.md: what must not wake is told quietly, never by voice."""
+    event = opened(Call(Cause.RESOLUTION, posts=(1,)), staffed((replace(ANA, quiet="voice"), BO)))
+    assert [post.person for post in event.posts] == ["bo"]
+
+
 def test_posts_go_by_the_quiet_channel():
     event = opened(Call(Cause.RESOLUTION, posts=(1,)), staffed((replace(ANA, quiet="chat"), BO)))
     assert [(post.person, post.ways) for post in event.posts] == [("ana", (Way("chat"),)), ("bo", (Way("email"),))]

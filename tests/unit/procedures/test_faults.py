@@ -157,6 +157,14 @@ def test_an_address_fits_its_channel(change: Change, faults: Faults, channel: st
     assert said in first
 
 
+def test_what_must_not_wake_goes_by_no_call(change: Change, faults: Faults) -> None:
+    change("site.yaml", "webhook:", "sms: {account_sid: AC1, auth_token: '${SMS}', sender: '+15550100000'}\nwebhook:")
+    both = "{channel: console, address: bo}, {channel: voice, address: '+15550100002'}]\n    quiet: voice"
+    change("people.yaml", "{channel: console, address: bo}]", both)
+    [fault] = faults()
+    assert "a call always wakes; name a channel that is read, or leave it out" in fault
+
+
 def test_a_slack_contact_needs_the_webhook(change: Change, faults: Faults) -> None:
     change("people.yaml", "{channel: console, address: bo}", "{channel: slack, address: U012AB3CD}")
     assert faults() == [

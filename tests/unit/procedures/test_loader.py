@@ -107,6 +107,15 @@ def test_roles_and_severities_carry_the_words_of_the_team(directory: Path, chang
     assert (procedures.pack, procedures.title) == ("small", "Small procedures")
 
 
+def test_what_must_not_wake_goes_by_the_first_contact_that_is_no_call(directory: Path, change: Change) -> None:
+    change("site.yaml", "webhook:", "sms: {account_sid: AC1, auth_token: '${SMS}', sender: '+15550100000'}\nwebhook:")
+    call, text = "{channel: voice, address: '+15550100002'}", "{channel: sms, address: '+15550100002'}"
+    change("people.yaml", "{channel: console, address: bo}", f"{call}, {text}")
+    assert load(directory).people["bo"].quiet == "sms"
+    change("people.yaml", f"{call}, {text}", call)
+    assert load(directory).people["bo"].quiet == "voice", "nothing else is there; no post goes by it"
+
+
 def test_a_secret_stays_a_reference(directory: Path) -> None:
     site = load(directory).site
     assert site.mail.password == "${TOCSIN_MAIL_PASSWORD}"
