@@ -166,7 +166,7 @@ class PageRows:
             "UPDATE pages SET send_at = ?, wake_at = ? WHERE id IN (SELECT other.id FROM pages AS late JOIN pages AS "
             "other ON other.incident_id = late.incident_id AND other.round = late.round AND other.person = late.person "
             "WHERE late.wake_at <= ? AND late.state = 'planned' AND late.topic = 'page' AND late.attempt = 1 "
-            "AND other.wake_at > ? AND other.state = 'planned' AND other.topic = 'page' AND other.attempt = 1)",
+            "AND other.send_at > ? AND other.state = 'planned' AND other.topic = 'page' AND other.attempt = 1)",
             (now, now, micros(before), now),
         )
 

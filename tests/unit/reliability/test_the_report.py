@@ -41,7 +41,7 @@ def test_every_claim_names_a_test_that_is_there_and_every_strip_a_driver():
 
 def test_kept_figures_are_what_the_claims_ask_for():
     """A driver that calls a figure otherwise than its claim would leave a question mark on the page."""
-    figures = page.read()
+    figures = {name: run for name, run in page.read().items() if not run["quick"]}  # a short run may leave parts out
     unread = [each.seen for each in findings(figures) if "?" in each.seen and each.verdict is not Verdict.NOT_SHOWN]
     assert unread == []
 
