@@ -85,14 +85,21 @@ class Posting:
         Raises:
             ChannelError: there was no answer.
         """
-        return self._ask("POST", url, headers, content, Deadline(seconds), called)
+        return self._ask("POST", url, Deadline(seconds), called, headers=headers, content=content)
 
     def get(self, url: str, seconds: float, called: str) -> Answer:
         """Ask for a page once; see `post`."""
-        return self._ask("GET", url, [("User-Agent", "Tocsin")], b"", Deadline(seconds), called)
+        return self._ask("GET", url, Deadline(seconds), called, headers=[("User-Agent", "Tocsin")], content=b"")
 
     def _ask(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], content: bytes, within: Deadline, called: str
+        self,
+        method: str,
+        url: str,
+        within: Deadline,
+        called: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        content: bytes,
     ) -> Answer:
         _current.deadline = within
         try:
