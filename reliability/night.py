@@ -259,7 +259,7 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     steps = [answered_by_key, answered_by_text, refused, lost, *([paired] if asked.seconds >= 120 else [])]
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = {"second_call_after_s": None}
     held = []
     with Night() as night:
         for step in steps:
