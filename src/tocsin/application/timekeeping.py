@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tocsin.application.app import Application
-from tocsin.application.handle import BROKEN_RULES, carry_out, facts, roster
+from tocsin.application.handle import (
+    BROKEN_RULES,
+    Decision,
+    bound_policy,
+    carry_out,
+    facts,
+    keep,
+    roster,
+    weigh,
+)
 from tocsin.application.ports import Transaction
 from tocsin.application.records import Page
 from tocsin.application.set_aside import SET_ASIDE
@@ -21,10 +30,12 @@ from tocsin.domain import commands as cmd
 from tocsin.domain.errors import HeldError, UnavailableError
 from tocsin.domain.events import PageResult
 from tocsin.domain.incident import Incident
-from tocsin.domain.people import Person
+from tocsin.domain.people import Person, Roster
 from tocsin.domain.react import Topic
 
-BATCH = 200
+BATCH = 100
+"""Timers in one transaction: few enough that alerts soon have their turn, whatever the machine has to do besides."""
+REPORT_AT_ONCE = 200
 FORGET_AT_ONCE = 2000
 PAYLOADS_KEPT = timedelta(days=90)
 RETRY_TICK = timedelta(minutes=1)
@@ -77,24 +88,32 @@ def _tick_all(
     """Tick them together, which is cheap; only when one of them is in the way, each between savepoints of its own."""
 
     def together() -> None:
-        for one in incidents:
-            _tick_one(app, transaction, one)
+        keep(transaction, list(_weighed(app, transaction, incidents, now)))
 
     if not incidents or transaction.attempt(together) is None:
         return ()
     return tuple(_id(one) for one in incidents if not _ticked_alone(app, transaction, one, now))
 
 
-def _tick_one(app: Application, transaction: Transaction, one: Incident | str) -> None:
-    if isinstance(one, str):
-        raise UnavailableError(f"Neither the state nor the log of {one} can be read.")
-    known = facts(app, transaction, one)
-    carry_out(transaction, one, cmd.Tick(at=known.at, policy=known.policy, roster=known.roster))
+def _weighed(
+    app: Application, transaction: Transaction, incidents: Sequence[Incident | str], now: datetime
+) -> Iterator[Decision]:
+    """What each tick comes to; who is on call for a service is looked up once."""
+    live = app.shelf.active(transaction)
+    rosters: dict[tuple[str, datetime], Roster] = {}
+    for one in incidents:
+        if isinstance(one, str):
+            raise UnavailableError(f"Neither the state nor the log of {one} can be read.")
+        at = max(now, one.updated_at)
+        if (one.service, at) not in rosters:
+            rosters[one.service, at] = roster(transaction, live, one.service, at)
+        policy = bound_policy(app, transaction, one)
+        yield weigh(one, cmd.Tick(at=at, policy=policy, roster=rosters[one.service, at]))
 
 
 def _ticked_alone(app: Application, transaction: Transaction, one: Incident | str, now: datetime) -> bool:
     """Whether it could be ticked; when not, the default level is paged, and it is tried again in a minute."""
-    problem = transaction.attempt(lambda: _tick_one(app, transaction, one))
+    problem = transaction.attempt(lambda: keep(transaction, list(_weighed(app, transaction, [one], now))))
     if problem is None:
         return True
     SET_ASIDE.note(
@@ -152,7 +171,7 @@ def report(app: Application) -> int:
 
     def work(transaction: Transaction) -> int:
         count = 0
-        for incident_id, pages in sorted(transaction.pages.unreported(BATCH).items()):
+        for incident_id, pages in sorted(transaction.pages.unreported(REPORT_AT_ONCE).items()):
             _report_one(app, transaction, incident_id, pages)
             count += len(pages)
         return count
