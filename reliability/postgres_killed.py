@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from reliability import postgres, servers, telling
 from reliability.arrivals import Arrivals
 from reliability.blows import Blow, Duplicate, duplicates
@@ -22,6 +24,7 @@ from reliability.books import Books, close_books
 from reliability.postgres import OwnPostgres
 from reliability.senders import Senders, doors
 from reliability.waiting import wait_until
+from tocsin.demo.tocsin_server import TocsinServer
 from tocsin.engine import WORKERS
 
 CLAIM = (
@@ -36,7 +39,8 @@ LISTENS_S = 10.0
 """Prometheus waits so long for an answer: a 503 that comes later is none."""
 
 SETTLES_S = 120.0
-_HEARTBEAT_S = 0.05
+_ON_THE_WAY_S = 0.1
+"""How long an answer that was given before may take to be noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Loss:
         refused: how many requests were answered by a 503 in this time.
         takes_again_s: seconds from its being back to the first 2xx.
         pages_again_s: seconds from its being back to the first page.
+        unsaid: nodes whose /readyz did not say so, or that did not even answer /healthz.
     """
 
     blow: Blow
@@ -56,6 +61,7 @@ class Loss:
     refused: int
     takes_again_s: float
     pages_again_s: float
+    unsaid: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Run:
         found += [f"answered so that a sender gives up: {answer}" for answer in self.senders.strange]
         found += [f"a 2xx without a database, at {loss.blow.name}" for loss in self.losses if loss.accepted_meanwhile]
         found += [f"nothing was told to try again at {loss.blow.name}" for loss in self.losses if not loss.refused]
+        found += [f"{node} did not say that it is gone" for loss in self.losses for node in loss.unsaid]
         if self.senders.dropped:
             found.append(f"{self.senders.dropped} requests were not answered")
         if self.senders.slowest_s > LISTENS_S:
@@ -138,42 +145,64 @@ def postgres_killed(server: OwnPostgres, kills: int, down_s: float = DOWN_S) -> 
             node.key = nodes[0].key
             running.enter_context(node)
         with Senders(doors(*nodes)) as senders:
+            scene = _Scene(server, nodes, senders, sink)
             losses = []
             for number in range(1, kills + 1):
-                losses.append(_lose(server, senders, sink, number, down_s))
+                losses.append(scene.lose(number, down_s))
                 telling.progress(f"{losses[-1].blow.name}: alerts taken after {losses[-1].takes_again_s} s")
-            _flows(senders)
+            scene.flows()
         books = close_books(nodes[0], sink, SETTLES_S)
         return Run(losses, senders, books, duplicates(sink, [loss.blow for loss in losses]))
 
 
-def _lose(server: OwnPostgres, senders: Senders, sink: Arrivals, number: int, down_s: float) -> Loss:
-    name, end = ("immediate stop", server.stop_at_once) if number % 2 == 0 else ("kill", server.kill)
-    _flows(senders)
-    at, refused = time.monotonic(), senders.unavailable
-    end()
-    gone = time.monotonic()
-    threading.Event().wait(down_s)
-    starts = time.monotonic()
-    server.start()
-    back = time.monotonic()
-    wait_until(lambda: any(taken > starts for taken in list(senders.accepted.values())), FLOWS_WITHIN_S, "a 2xx")
-    wait_until(lambda: sink.all[-1].at > starts, FLOWS_WITHIN_S, "a page arrives")
-    takes = min(taken for taken in list(senders.accepted.values()) if taken > starts)
-    pages = min(arrival.at for arrival in sink.all if arrival.at > starts)
-    meanwhile = sum(gone + _HEARTBEAT_S < taken < starts for taken in list(senders.accepted.values()))
-    return Loss(
-        blow=Blow(f"{name} {number} of PostgreSQL", at, back, of_database=True),
-        accepted_meanwhile=meanwhile,
-        refused=senders.unavailable - refused,
-        takes_again_s=round(max(0.0, takes - back), 2),
-        pages_again_s=round(max(0.0, pages - back), 2),
-    )
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    server: OwnPostgres
+    nodes: Sequence[TocsinServer]
+    senders: Senders
+    sink: Arrivals
+
+    def lose(self, number: int, down_s: float) -> Loss:
+        """End PostgreSQL under load, start it again, and wait until everything works."""
+        name, end = ("immediate stop", self.server.stop_at_once) if number % 2 == 0 else ("kill", self.server.kill)
+        self.flows()
+        at, refused = time.monotonic(), self.senders.unavailable
+        end()
+        gone = time.monotonic()
+        threading.Event().wait(down_s)
+        unsaid = [node.url for node in self.nodes if not _says_so(node)]
+        starts = time.monotonic()
+        self.server.start()
+        back = time.monotonic()
+        wait_until(lambda: self._taken(since=starts), FLOWS_WITHIN_S, "alerts are accepted again")
+        wait_until(lambda: self._arrived(since=starts), FLOWS_WITHIN_S, "pages arrive again")
+        for node in self.nodes:
+            node.wait_until_ready()
+        return Loss(
+            blow=Blow(f"{name} {number} of PostgreSQL", at, back, of_database=True),
+            accepted_meanwhile=sum(taken < starts for taken in self._taken(since=gone + _ON_THE_WAY_S)),
+            refused=self.senders.unavailable - refused,
+            takes_again_s=round(max(0.0, min(self._taken(since=starts)) - back), 2),
+            pages_again_s=round(max(0.0, min(self._arrived(since=starts)) - back), 2),
+            unsaid=unsaid,
+        )
+
+    def flows(self) -> None:
+        before = len(self.senders.accepted)
+        wait_until(lambda: len(self.senders.accepted) > before + 40, FLOWS_WITHIN_S, "alerts are accepted")
+
+    def _taken(self, since: float) -> list[float]:
+        return [at for at in list(self.senders.accepted.values()) if at > since]
+
+    def _arrived(self, since: float) -> list[float]:
+        return [arrival.at for arrival in self.sink.all if arrival.at > since]
 
 
-def _flows(senders: Senders) -> None:
-    before = len(senders.accepted)
-    wait_until(lambda: len(senders.accepted) > before + 40, FLOWS_WITHIN_S, "alerts are accepted")
+def _says_so(node: TocsinServer) -> bool:
+    """Whether it lives and says that it cannot page."""
+    with httpx.Client(base_url=node.url, trust_env=False, timeout=20) as client:
+        ready, alive = client.get("/readyz"), client.get("/healthz")
+    return ready.status_code == httpx.codes.SERVICE_UNAVAILABLE and bool(ready.json()["reasons"]) and alive.is_success
 
 
 def main() -> int:

@@ -3,16 +3,20 @@
 `TOCSIN_CRASH_AT=NAME:N` ends the process at the N-th pass of a point (docs/delivery-promise.md has the table of what
 follows). First with one alert or one declared incident for each death, so that one page is under way at the most; then
 under load that goes on through every death: monitors at both doors, who repeat what was not answered, and a person who
-declares incidents. When the last death is over, everything that was answered by a 2xx must be there, every page must
-have gone out, and every timeline must verify. A message that came twice belongs to the death that broke the connection
-of its earlier copy; under load a death can repeat what each worker has on the wire, on average it is less than one.
+declares incidents. Deaths at a random moment are among those under load.
+
+When the last death is over, everything that was answered by a 2xx must be there, every page must have gone out, and
+every timeline must verify. A message that came twice belongs to the death that broke the connection of its earlier
+copy; under load a death can repeat what each worker has on the wire, on average it is less than one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,10 +24,12 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
+import httpx
+
 from reliability import postgres, servers, telling
 from reliability.arrivals import Arrivals
 from reliability.blows import Blow, Duplicate, duplicates
-from reliability.books import Books, close_books
+from reliability.books import Books, close_books, waiting
 from reliability.clocks import OneClock
 from reliability.senders import Desk, Senders, doors
 from reliability.waiting import wait_until
@@ -34,6 +40,9 @@ INGEST = ("ingest.before_commit", "ingest.after_commit")
 DECIDE = ("decide.before_commit", "decide.after_commit")
 PAGE = ("page.after_claim", "page.after_send", "page.before_result")
 POINTS = (*INGEST, *DECIDE, *PAGE)
+ANYWHERE = "anywhere"
+"""A death under load at a random moment, at no point in particular."""
+
 LATER = tuple(sorted(CRASH_POINTS - set(POINTS)))
 """Named already, and passed by nothing yet: there are no steps of runbooks."""
 
@@ -130,7 +139,7 @@ def sweep(database_url: str | None, points: Iterable[str], passes: Sequence[int]
 
     Args:
         database_url: an empty PostgreSQL database; None for SQLite.
-        points: names of crash points.
+        points: names of crash points, or `ANYWHERE`.
         passes: at which passes of each; without load there is only a first.
         loaded: whether there is load all the time, or just what brings the process to the point.
 
@@ -148,9 +157,10 @@ def sweep(database_url: str | None, points: Iterable[str], passes: Sequence[int]
             load = _load(server, sending) if loaded else []
             deaths = []
             for point, number in product(points, passes):
-                if not loaded:
+                if not loaded and not (point in PAGE and deaths and deaths[-1].point in PAGE):
+                    _settle(server, load)
                     load.append(sending.enter_context(_one(server, point)))
-                deaths.append(_die(server, point, number))
+                deaths.append(_be_killed(server, number, load) if point == ANYWHERE else _die(server, point, number))
             _recover(server, load, 5 if loaded else 0)
         books = close_books(server, sink)
         accepted = {name: at for senders in load for name, at in senders.accepted.items()}
@@ -167,15 +177,40 @@ def _load(server: TocsinServer, sending: contextlib.ExitStack) -> list[Senders]:
 def _one(server: TocsinServer, point: str) -> Senders:
     """One alert, sent until it is accepted, or one incident that is declared, whatever leads to the point."""
     into = [Desk(server.url, server.token)] if point in DECIDE else doors(server)
-    return Senders(into, 1, called=point, every_s=SELDOM_S)
+    return Senders(into, 1, called=point, every_s=SELDOM_S, severities=("error",))
+
+
+def _settle(server: TocsinServer, load: Sequence[Senders]) -> None:
+    """Serve until nothing is under way; of two deaths at a page the second meets the page of the first."""
+    _recover(server, load, 0)
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+        wait_until(lambda: waiting(client) == 0, FLOWS_WITHIN_S, "every page has come to its end")
+    server.stop()
 
 
 def _recover(server: TocsinServer, load: Sequence[Senders], more: int) -> None:
     """Start it without any point; returns when every monitor was answered by a 2xx, and by so many more from now on."""
-    del server.env["TOCSIN_TEST"], server.env["TOCSIN_CRASH_AT"]
+    _forget_points(server)
     server.start()
     wanted = [(senders, max(1, len(senders.accepted) + more)) for senders in load if not senders.at_desk]
     wait_until(lambda: all(len(one.accepted) >= to for one, to in wanted), FLOWS_WITHIN_S, "alerts are accepted")
+
+
+def _be_killed(server: TocsinServer, number: int, load: Sequence[Senders]) -> Death:
+    """Serve under load, and be killed at a random moment."""
+    _forget_points(server)
+    began, before = time.monotonic(), len(load[0].accepted)
+    server.launch()
+    wait_until(lambda: len(load[0].accepted) > before + 20, FLOWS_WITHIN_S, "alerts are accepted")
+    threading.Event().wait(random.Random(number).uniform(0, 0.4))
+    at = time.monotonic()
+    server.kill()
+    return Death(ANYWHERE, number, began, Blow(f"random death {number}", at))
+
+
+def _forget_points(server: TocsinServer) -> None:
+    for name in ("TOCSIN_TEST", "TOCSIN_CRASH_AT"):
+        server.env.pop(name, None)
 
 
 def _die(server: TocsinServer, point: str, passes: int) -> Death:
@@ -210,7 +245,8 @@ def main() -> int:
             with contextlib.ExitStack() as running:
                 on = database == "postgresql"
                 url = running.enter_context(postgres.database(chosen.database_url)) if on else None
-                done.append(sweep(url, POINTS, PASSES[: chosen.passes] if loaded else (1,), loaded=loaded))
+                points, passes = ((*POINTS, ANYWHERE), PASSES[: chosen.passes]) if loaded else (POINTS, (1,))
+                done.append(sweep(url, points, passes, loaded=loaded))
             _tell(database, done[-1])
     return _conclude(done)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 
 _BEGAN = time.monotonic()
+LOAD_BEFORE = round(os.getloadavg()[0], 2)
+"""What else the machine was doing when the driver started: processes that wanted a core, over the last minute."""
 
 
 def options(about: str | None) -> argparse.ArgumentParser:
@@ -41,7 +44,7 @@ def conclude(driver: str, claim: str, *, holds: bool, **figures: object) -> int:
         The exit code: 0 only when the claim holds.
     """
     seconds = round(time.monotonic() - _BEGAN, 1)
-    tell(driver, claim=claim, holds=holds, **figures, seconds=seconds)
+    tell(driver, claim=claim, holds=holds, **figures, load_before=LOAD_BEFORE, seconds=seconds)
     return 0 if holds else 1
 
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from reliability.books import close_books
+from reliability.postgres_killed import NODES, postgres_killed
 from reliability.senders import Door, Senders, doors
 from reliability.waiting import wait_until
-from tocsin.demo.tocsin_server import TocsinServer, lay_out
 from tocsin.engine import WORKERS
 
 NOTICED_WITHIN_S = 30.0
@@ -27,9 +27,8 @@ def ready(server):
 
 
 def send(server, which):
-    return httpx.post(
-        server.urls["alertmanager"], json=Door("").body(which, which, "error"), trust_env=False, timeout=20
-    )
+    door = Door(server.urls["alertmanager"])
+    return httpx.post(door.url, json=door.body(which, which, "error"), trust_env=False, timeout=20)
 
 
 @contextmanager
@@ -69,25 +68,15 @@ def is_honest_while(gone, server, sink):
     assert books.duplicates <= WORKERS, "what was on the wire, as its result could not be kept"
 
 
-def test_postgresql_stopped_under_a_server(own_postgres, sink, tmp_path):
-    home = lay_out(
-        tmp_path / "home",
-        values={"mail.host": "127.0.0.1", "mail.port": sink.port},
-        settings={"TOCSIN_DATABASE_URL": own_postgres.url},
-    )
+def test_postgresql_killed_under_two_nodes(own_postgres):
+    """`python -m reliability.postgres_killed` does it more often."""
+    run = postgres_killed(own_postgres, kills=2, down_s=1.0)
 
-    @contextmanager
-    def stopped():
-        own_postgres.stop()
-        try:
-            yield
-        finally:
-            own_postgres.start()
-
-    with TocsinServer(home, service="claudex", sink=sink) as server:
-        is_honest_while(stopped(), server, sink)
+    print(run.figures)
+    assert run.faults == []
+    assert len(run.twice) <= WORKERS * NODES * len(run.losses), "what was on the wire, as its result could not be kept"
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a full disk is made with prlimit, which Linux alone has")
-def test_sqlite_on_a_disk_that_is_full(server, sink):
-    is_honest_while(full_disk(server.process), server, sink)
+def test_sqlite_on_a_disk_that_is_full(pager, arrivals):
+    is_honest_while(full_disk(pager.process), pager, arrivals)
