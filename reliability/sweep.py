@@ -155,7 +155,7 @@ def sweep(database_url: str | None, points: Iterable[str], passes: Sequence[int]
         server.stop()
         with contextlib.ExitStack() as sending:
             load = _load(server, sending) if loaded else []
-            deaths = []
+            deaths: list[Death] = []
             for point, number in product(points, passes):
                 if not loaded and not (point in PAGE and deaths and deaths[-1].point in PAGE):
                     _settle(server, load)
