@@ -95,7 +95,7 @@ class Crowd:
         heard_at: when the last message of the span went to them; None when none did.
         heard_lane: the most urgent lane of what the messages of the span carried.
         intended: how many were to go within the span, counted no further than was asked for.
-        oldest_at: since when the one waits that has waited longest.
+        oldest_at: since when the one waits that has waited longest; says nothing once `intended` is at its limit.
     """
 
     heard_at: datetime | None

@@ -15,9 +15,11 @@ from tocsin.db.page_rows import COLUMNS, OURS, page_of_row
 from tocsin.db.sql import Row, Sql, marks
 from tocsin.domain.incident import FOLD_VERSION
 
-_THEIRS = "person = ? AND channel = ? AND lane >= ? AND lane < ? AND topic <> 'test'"
-_WAITS = "wake_at IS NOT NULL AND (wake_at <= ? OR (state = 'planned' AND send_at <= ?))"
-"""Planned and its time has come, held or not; or claimed by a node whose lease has run out."""
+_THEIRS = "person = ? AND channel = ? AND +lane >= ? AND +lane < ? AND topic <> 'test'"
+"""The plus keeps SQLite from going by lane, through what waits for everybody else."""
+_WAITS = "wake_at > 0 AND (wake_at <= ? OR (state = 'planned' AND send_at <= ?))"
+"""Planned and its time has come, held or not; or claimed by a node whose lease has run out. Every instant is later than
+0; saying so makes both databases go by the index of what waits for this person."""
 _HEARD = "(state IN ('accepted', 'delivered', 'acknowledged') OR (state = 'sending' AND wake_at > ?))"
 _QUIET_LANES, _URGENT_LANES = range(4, 5), range(4)
 _AT_ONCE = 500
@@ -61,14 +63,16 @@ class CrowdRows:
             f"SELECT count(*) FROM (SELECT 1 FROM pages WHERE {_THEIRS} AND send_at > ? AND send_at <= ? LIMIT ?) AS c",
             (*theirs, then, now, limit),
         )
-        oldest = self._sql.all(
-            f"SELECT send_at FROM pages WHERE {_THEIRS} AND {_WAITS} ORDER BY send_at LIMIT 1", (*theirs, now, now)
-        )
+        oldest = None
+        if intended < limit:  # else they are very many, and it makes no difference
+            [(oldest,)] = self._sql.all(
+                f"SELECT min(send_at) FROM pages WHERE {_THEIRS} AND {_WAITS}", (*theirs, now, now)
+            )
         return Crowd(
             heard_at=optional_instant(heard_at),
             heard_lane=lanes.stop if heard_lane is None else heard_lane,
             intended=int(intended),
-            oldest_at=instant(oldest[0][0]) if oldest else at,
+            oldest_at=at if oldest is None else instant(oldest),
         )
 
     def take_one(self, page_id: str, lease: Lease) -> list[Page]:

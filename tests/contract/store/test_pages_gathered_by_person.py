@@ -154,4 +154,4 @@ def test_what_was_intended_is_counted_no_further_than_needed(database):
     plan(database, *(page(number, send_at=later(-number)) for number in range(90)), page("ahead", send_at=later(1)))
     assert about(database, limit=6).intended == 6
     assert about(database, since=-3, limit=99).intended == 3
-    assert about(database).oldest_at == later(-89)
+    assert about(database, limit=99).oldest_at == later(-89)

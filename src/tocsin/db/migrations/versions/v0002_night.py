@@ -24,7 +24,7 @@ def upgrade() -> None:
     _partial("pages_without_receipt", "pages", ["receipt_by"], "receipt_by IS NOT NULL")
     whose = ["person", "channel"]
     op.create_index("pages_intended", "pages", [*whose, "send_at"])
-    _partial("pages_gathering", "pages", [*whose, "send_at"], "wake_at IS NOT NULL")
+    _partial("pages_gathering", "pages", [*whose, "wake_at"], "wake_at IS NOT NULL")
     _partial("pages_heard", "pages", [*whose, "sent_at"], "sent_at IS NOT NULL AND carried_by = ''")
     _partial("pages_carried", "pages", ["carried_by"], "carried_by <> ''")
     op.create_table(
