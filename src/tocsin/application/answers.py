@@ -22,6 +22,7 @@ from tocsin.application.receipts import TOGETHER, carried_with, taken_by_now
 from tocsin.application.records import Page, PageState
 from tocsin.domain import commands as cmd
 from tocsin.domain.events import Actor
+from tocsin.domain.incident import Incident
 from tocsin.domain.people import dialled
 
 HINTS = 3
@@ -86,7 +87,7 @@ def answer(app: Application, given: Given) -> Heard:
         UnavailableError: the database is out of reach; what was not answered goes on.
     """
     page = given.page
-    carried = app.database.read(lambda tx: carried_with(tx, page, given.callback))
+    carried = app.database.read(lambda tx: carried_with(tx, page, given.provider_id, given.callback))
     for start in range(0, len(carried), TOGETHER):  # remembered with the last, so that nothing is left out
         _in_one(app, given, carried[start : start + TOGETHER], last=False)
     _in_one(app, given, [page], last=True)
@@ -109,7 +110,7 @@ def _in_one(app: Application, given: Given, pages: Sequence[Page], *, last: bool
 def _answer(app: Application, transaction: Transaction, given: Given, page: Page) -> None:
     """A page that is answered has arrived (R24), which the answer then makes acknowledged."""
     incident = transaction.incidents.load(page.incident_id) if page.incident_id else None
-    if page.incident_id and (incident is None or page.round not in incident.open_rounds):
+    if page.incident_id and (incident is None or not _asks_for(incident, page, given.said)):
         return
     current = taken_by_now(app, transaction, page, given.provider_id)
     if current is not None:
@@ -121,6 +122,11 @@ def _answer(app: Application, transaction: Transaction, given: Given, page: Page
     shared |= {"actor": Actor(f"person:{page.person}", given.by), "person": page.person}
     takes = given.said is Said.TAKE
     carry_out(transaction, incident, cmd.Acknowledge(**shared, round=page.round) if takes else cmd.Decline(**shared))
+
+
+def _asks_for(incident: Incident, page: Page, said: Said) -> bool:
+    """Whether its round waits for such an answer; a new climb is not taken by an answer to the one before."""
+    return page.round in incident.open_rounds and (said is Said.CANNOT or page.round >= incident.episode)
 
 
 def _heard(app: Application, transaction: Transaction, page: Page, said: Said) -> Heard:

@@ -42,16 +42,28 @@ def hear(app: Application, page_id: str, word: Word, callback: str) -> None:
         UnavailableError: the database is out of reach; nothing was changed.
     """
     page = found(app, page_id)
-    carried = app.database.read(lambda tx: carried_with(tx, page, callback))
+    carried = app.database.read(lambda tx: carried_with(tx, page, word.provider_id, callback))
     for start in range(0, len(carried), TOGETHER):
         app.database.transact(partial(_hear_all, app, carried[start : start + TOGETHER], word))
     app.database.transact(lambda tx: _hear_once(app, tx, page, word, callback))
     app.bell.ring()
 
 
-def carried_with(transaction: Transaction, page: Page, callback: str) -> list[Page]:
-    """The pages that went out in the same message, unless this call of the provider was heard before."""
-    return transaction.receipts.carried(page) if transaction.receipts.is_new(callback) else []
+def carried_with(transaction: Transaction, page: Page, provider_id: str, callback: str) -> list[Page]:
+    """The pages that went out in the same message, unless this call of the provider was heard before.
+
+    Only those of which it is recorded: a page that was sent again may go in other company than the first time, and what
+    is said of the first message says nothing of those that joined it since.
+    """
+    leader = transaction.pages.get(page.id)
+    if leader is None or not transaction.receipts.is_new(callback):
+        return []
+    message = provider_id or leader.provider_id
+    return [
+        each
+        for each in transaction.receipts.carried(page)
+        if each.provider_id == message and each.state not in {PageState.PLANNED, PageState.SENDING}
+    ]
 
 
 def found(app: Application, page_id: str) -> Page:

@@ -13,7 +13,7 @@ from tocsin.application import deliver as delivery
 from tocsin.application.answers import HINTS, Said, hint, meant_by, read_reply
 from tocsin.application.callbacks import COUNTS_FOR
 from tocsin.application.links import answer_code
-from tocsin.application.moves import Resolution
+from tocsin.application.moves import Level, Resolution
 from tocsin.application.ports import Outcome
 from tocsin.application.records import PageState
 from tocsin.domain import events as ev
@@ -122,6 +122,22 @@ def test_one_answer_takes_all_that_went_out_in_the_same_message(night):
     heard = night.answers(page, by="sms")
     assert (heard.counted, heard.more) == (True, 59)
     assert {incident.acknowledged_by for incident in night.incidents()} == {"bo"}
+
+
+def test_an_answer_to_an_earlier_climb_is_none_to_the_new_one_and_the_rest_of_its_message_counts(night):
+    night.team(reachable("bo", "sms"))
+    night.ingest(signal("DiskFull", severity="error"))
+    night.ingest(signal("Flood", severity="error"))
+    night.clock.at += timedelta(minutes=15)
+    night.tick()
+    night.clock.at += timedelta(seconds=61)
+    [page] = [it for it in delivery.claim(night.app, "sms", 9) if it.person == "bo"]
+    delivery.deliver(night.app, night.channels, page)
+    worse, other = page.incident_id, page.company[0].incident_id
+    night.does("cem", "severity", Level(Severity.CRITICAL, "it is worse"), incident=worse)
+    assert night.answers(page, by="sms").holder == ""
+    holders = {incident.id: incident.acknowledged_by for incident in night.incidents()}
+    assert holders == {worse: "", other: "bo"}
 
 
 @pytest.mark.parametrize(

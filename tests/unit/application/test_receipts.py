@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from tocsin.application import deliver as delivery
 from tocsin.application import receipts, timekeeping
 from tocsin.application.callbacks import REMEMBERED
 from tocsin.application.ports import Outcome, Word
+from tocsin.application.receipts import carried_with
 from tocsin.application.records import PageState
 from tocsin.domain import events as ev
 from tocsin.domain.errors import NotFoundError
@@ -254,6 +256,33 @@ def test_all_that_went_out_in_one_message_shares_its_fate(night):
     night.word(night.database.read(lambda tx: tx.pages.get(page.id)), Outcome.DELIVERED)
     reached = night.database.read(lambda tx: [tx.pages.get(it.id).state for it in (page, *page.company)])
     assert set(reached) == {PageState.DELIVERED}
+
+
+def resent_in_company(night):
+    """A page whose message went out, was not recorded, and is on its way again with one that joined it since."""
+    night.team(reachable("bo", "sms"))
+    night.ingest(signal("DiskFull", severity="critical"))
+    night.clock.at += timedelta(seconds=5)
+    night.ingest(signal("Flood", severity="critical"))
+    night.clock.at += timedelta(seconds=56)
+    [alone] = [it for it in delivery.claim(night.app, "sms", 9) if it.person == "bo"]
+    night.clock.at += timedelta(seconds=12)
+    [page] = [it for it in delivery.claim(night.app, "sms", 9) if it.person == "bo"]
+    assert (page.id, len(page.company)) == (alone.id, 1)
+    return page, page.company[0]
+
+
+def test_word_of_a_message_is_not_believed_of_a_page_that_joined_it_when_it_was_sent_again(night):
+    page, joined = resent_in_company(night)
+    night.word(page, Outcome.DELIVERED, provider_id="SM-first")
+    states = night.database.read(lambda tx: [tx.pages.get(it.id).state for it in (page, joined)])
+    assert states == [PageState.DELIVERED, PageState.SENDING]
+
+
+def test_word_of_a_page_that_was_forgotten_is_of_nothing_else(night):
+    page, _joined = resent_in_company(night)
+    gone = replace(page, id="pg-forgotten")
+    assert night.database.read(lambda tx: carried_with(tx, gone, "SM1", "a call")) == []
 
 
 def test_who_can_only_be_called_is_told_nothing_quietly(night):
