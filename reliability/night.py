@@ -1,6 +1,6 @@
 """Calls and text messages of a real server: a pair of calls, answers, and calls back that must change nothing.
 
-python -m reliability.night [--seconds 150]
+python -m reliability.night [--seconds 150] [--database-url URL]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -33,9 +33,14 @@ TOLD_WITHIN_S = 2.5
 
 
 class Night:
-    """A server whose level 2 is Ana, who is called and texted at once and mailed much later; above is Bo."""
+    """A server whose level 2 is Ana, who is called and texted at once and mailed much later; above is Bo.
 
-    def __init__(self) -> None:
+    Args:
+        database_url: an empty PostgreSQL database; None for SQLite in a home of its own.
+    """
+
+    def __init__(self, database_url: str | None = None) -> None:
+        self._database_url = database_url
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -43,7 +48,8 @@ class Night:
         enter = self._stack.enter_context
         self.twilio = enter(FakeTwilio())
         self.sink = enter(SmtpSink())
-        home = _home(enter(temporary_folder()) / "home", self.twilio, self.sink)
+        database = {"TOCSIN_DATABASE_URL": self._database_url} if self._database_url else {}
+        home = _home(enter(temporary_folder()) / "home", self.twilio, self.sink, database)
         self.server = enter(TocsinServer(home, service="claudex", sink=self.sink))
         headers = {"Authorization": f"Bearer {self.server.token}"}
         self.api = enter(
@@ -107,7 +113,7 @@ def until(found: Callable[[], T], seconds: float = WITHIN_S) -> T:
         time.sleep(0.05)
 
 
-def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink) -> Home:
+def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink, database: Mapping[str, str]) -> Home:
     values = {
         "mail.host": "127.0.0.1",
         "mail.port": sink.port,
@@ -116,7 +122,7 @@ def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink) -> Home:
         "sms.auth_token": "${TWILIO_TOKEN}",
         "sms.sender": twilio.number,
     }
-    home = lay_out(path, values=values, settings={"TWILIO_TOKEN": twilio.token})
+    home = lay_out(path, values=values, settings={"TWILIO_TOKEN": twilio.token, **database})
     ways = [("voice", ANA, 0), ("sms", ANA, 0), ("email", "ana@example.org", 30)]
     ana = {
         "name": "Ana",
@@ -256,12 +262,13 @@ def main() -> int:
     """Run everything, each on the same server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=150.0, help="a pair of calls is left out below 120")
+    parser.add_argument("--database-url", help="an empty PostgreSQL database; SQLite when left out")
     asked = parser.parse_args()
     began = time.monotonic()
     steps = [answered_by_key, answered_by_text, refused, lost, *([paired] if asked.seconds >= 120 else [])]
     figures: dict[str, Any] = {"second_call_after_s": None}
     held = []
-    with Night() as night:
+    with Night(asked.database_url) as night:
         for step in steps:
             print(f"{step.__name__} …", file=sys.stderr)
             line = step(night)
