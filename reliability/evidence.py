@@ -49,15 +49,19 @@ def _finding(driver: Driver, claim: Claim, run: Run | None) -> Finding:
         return Finding(driver, claim, Verdict.NOT_SHOWN, "not run yet")
     row = line(run, claim.where)
     if row is None:
-        said = {"timed out": f"not done after {driver.limit_s:g} s", "failed": f"ended with {run['exit']}, no figures"}
-        return Finding(driver, claim, Verdict.NOT_SHOWN, said.get(run["ended"], "no such figure"))
+        return Finding(driver, claim, Verdict.NOT_SHOWN, _why_not(driver, run))
     seen = claim.seen.format_map(_Words(row))
-    if run["ended"] == "timed out":
-        return Finding(driver, claim, Verdict.NOT_SHOWN, f"{seen}; not done after {driver.limit_s:g} s")
+    if run["ended"] != "finished" and not claim.where:
+        return Finding(driver, claim, Verdict.NOT_SHOWN, _why_not(driver, run))
     held = (claim.own or row.get("holds", True) is True) and all(meets(row, bar) for bar in claim.bars)
     if not claim.bars and "holds" not in row:
         return Finding(driver, claim, Verdict.NOT_SHOWN, f"{seen}; the driver passed no judgement")
     return Finding(driver, claim, Verdict.HELD if held else Verdict.FELL_SHORT, seen)
+
+
+def _why_not(driver: Driver, run: Run) -> str:
+    reasons = {"timed out": f"not done after {driver.limit_s:g} s", "failed": "the driver itself failed"}
+    return reasons.get(run["ended"], "no such figure")
 
 
 def line(run: Run, where: Mapping[str, object]) -> dict[str, Any] | None:

@@ -17,6 +17,8 @@ from reliability.runs import ROOT
 FIGURES = ROOT / "docs" / "reliability" / "figures.json"
 PAGE = ROOT / "docs" / "reliability.md"
 CHART = ROOT / "docs" / "reliability" / "lateness.svg"
+BUSY = 0.25
+"""A machine of which more than this part is at work on something else is not quiet."""
 TEMPLATE = Path(__file__).with_name("page.md")
 
 
@@ -99,6 +101,7 @@ def _surroundings(figures: Figures, ran: Sequence[Driver]) -> Iterator[str]:
         told.setdefault(said, []).append(driver.name)
     for said, names in told.items():
         yield f"Measured on {said}." if len(told) == 1 else f"Measured on {said}: {', '.join(names)}."
-    busy = [f"{driver.name} {load}" for driver in ran if (load := figures[driver.name]["load_before"]) > 1]
-    if busy:
-        yield f"The machine was busy when these began (load over the last minute): {', '.join(busy)}."
+    busy = {driver.name: figures[driver.name]["busy_before"] for driver in ran}
+    noisy = [f"{name} {share:.0%}" for name, share in busy.items() if share > BUSY]
+    if noisy:
+        yield f"Other programs were at work when these began, so their seconds say little: {', '.join(noisy)}."

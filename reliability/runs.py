@@ -24,6 +24,8 @@ from reliability.postgres import database
 
 ROOT = Path(__file__).resolve().parent.parent
 CLEANS_UP_WITHIN_S = 30.0
+LOOKS_S = 2.0
+"""How long the machine is looked at before a driver begins."""
 MOST_LINES = 200
 """Lines of one driver that are kept; the last one, its summary, always is."""
 
@@ -45,7 +47,7 @@ def run(driver: Driver, *, quick: bool, log: Path) -> Run:
         log: takes what it says beside its lines, for whoever wants to know why.
     """
     arguments = [*driver.run.split(), *(driver.quick.split() if quick else ())]
-    began, load = time.monotonic(), round(os.getloadavg()[0], 2)
+    busy, began = busy_share(), time.monotonic()
     with contextlib.ExitStack() as running:
         if driver.on_postgresql:
             url = running.enter_context(database())
@@ -55,13 +57,32 @@ def run(driver: Driver, *, quick: bool, log: Path) -> Run:
     return {
         "command": " ".join(["python -m", *arguments, *(["--database-url URL"] if driver.on_postgresql else [])]),
         "quick": quick,
-        "ended": "timed out" if code is None else "finished" if lines else "failed",
+        "ended": "timed out" if code is None else "finished" if _concluded(code, lines) else "failed",
         "exit": code,
         "seconds": round(time.monotonic() - began, 1),
-        "load_before": load,
+        "busy_before": busy,
         "on": surroundings(),
         "lines": lines[:-1][:MOST_LINES] + lines[-1:],
     }
+
+
+def _concluded(code: int, lines: list[Run]) -> bool:
+    """Whether the last line is a summary: a driver that breaks on its way has told of some parts only."""
+    return bool(lines) and (code == 0 or "holds" in lines[-1])
+
+
+def busy_share() -> float:
+    """Which part of all cores is at work on something else; 0 on a quiet machine."""
+    before = _jiffies()
+    time.sleep(LOOKS_S)
+    total, idle = (after - first for after, first in zip(_jiffies(), before, strict=True))
+    return round(1 - idle / total, 2) if total else 0.0
+
+
+def _jiffies() -> tuple[int, int]:
+    """All of the cores' time so far, and what of it they were idle (proc(5))."""
+    spent = [int(part) for part in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(spent), spent[3] + spent[4]
 
 
 def surroundings() -> dict[str, Any]:

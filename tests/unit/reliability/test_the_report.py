@@ -19,7 +19,7 @@ DRIVER = Driver("back", "When it dies", "reliability.back --kills 3", 60, (CLAIM
 
 def run_of(*lines, **facts):
     usual = {"command": "python -m reliability.back", "quick": False, "ended": "finished", "exit": 0, "seconds": 61.0}
-    return usual | {"load_before": 0.1, "on": ON, "lines": list(lines)} | facts
+    return usual | {"busy_before": 0.01, "on": ON, "lines": list(lines)} | facts
 
 
 def found(driver, *lines, **facts):
@@ -68,9 +68,9 @@ def test_without_a_bar_and_without_a_judgement_of_the_driver_nothing_is_shown():
 
 
 def test_a_driver_that_failed_or_took_too_long_shows_nothing():
-    assert found(DRIVER, ended="failed", exit=1) == (Verdict.NOT_SHOWN, "ended with 1, no figures")
+    assert found(DRIVER, ended="failed", exit=1) == (Verdict.NOT_SHOWN, "the driver itself failed")
     late = found(DRIVER, {"back_s": 1}, ended="timed out", exit=None)
-    assert late == (Verdict.NOT_SHOWN, "after 1 s; not done after 60 s")
+    assert late == (Verdict.NOT_SHOWN, "not done after 60 s"), "the last line it printed is no summary"
     assert [each.seen for each in findings({}, [DRIVER])] == ["not run yet"]
 
 
@@ -87,14 +87,14 @@ def test_figures_may_lie_in_objects():
 
 
 def test_the_page_tells_what_fell_short_first_and_what_it_ran_on():
-    text = page.render({"back": run_of({"back_s": 3}, quick=True, load_before=4.2)}, [DRIVER])
+    text = page.render({"back": run_of({"back_s": 3}, quick=True, busy_before=0.42)}, [DRIVER])
     assert (
         "**0 of 1 claims held, 1 fell short.**\n\n- **fell short:** It comes back. Bar: ≤ 2 s. Seen: after 3 s." in text
     )
     assert "| It comes back. | ≤ 2 s | after 3 s; a short run | **fell short**; [in the suite](../tests/" in text
     assert "    python -m reliability.back   # 61 s" in text
     assert "Measured on 2 cores, Linux, Python 3.11.7, SQLite 3.40.1, PostgreSQL 18.4." in text
-    assert "busy when these began (load over the last minute): back 4.2" in text
+    assert "Other programs were at work when these began, so their seconds say little: back 42%." in text
     assert not re.search(r"\$\w", text)
 
 
@@ -118,6 +118,7 @@ def test_the_chart_is_a_picture_of_the_figures_there_are():
 def program(tmp_path, monkeypatch):
     """Makes a driver of some Python."""
     monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs, "LOOKS_S", 0.01)
 
     def made(text, limit_s=60.0):
         (tmp_path / "tried.py").write_text(text, encoding="utf-8")
@@ -127,9 +128,15 @@ def program(tmp_path, monkeypatch):
 
 
 def test_a_run_keeps_the_lines_of_its_driver_and_how_it_ended(program, tmp_path):
-    driver = program("import sys, json\nprint('hm')\nprint(json.dumps({'argv': sys.argv[1:]}))\nsys.exit(1)")
+    driver = program(
+        "import sys, json\nprint('hm')\nprint(json.dumps({'holds': False, 'argv': sys.argv[1:]}))\nsys.exit(1)"
+    )
     run = runs.run(driver, quick=True, log=tmp_path / "log")
-    assert (run["ended"], run["exit"], run["lines"]) == ("finished", 1, [{"argv": ["--kills", "3", "--short"]}])
+    assert (run["ended"], run["exit"], run["lines"]) == (
+        "finished",
+        1,
+        [{"holds": False, "argv": ["--kills", "3", "--short"]}],
+    )
     assert run["command"] == "python -m tried --kills 3 --short"
     assert set(run["on"]) == set(ON)
 
@@ -138,6 +145,11 @@ def test_a_driver_that_breaks_is_told_as_failed_and_leaves_its_words(program, tm
     run = runs.run(program("raise SystemExit('it broke')"), quick=False, log=tmp_path / "log")
     assert (run["ended"], run["exit"], run["lines"]) == ("failed", 1, [])
     assert (tmp_path / "log").read_text() == "it broke\n"
+
+
+def test_a_driver_that_breaks_after_a_part_of_its_lines_is_told_as_failed(program, tmp_path):
+    driver = program("print('{\"part\": 1}', flush=True)\nraise SystemExit('it broke')")
+    assert runs.run(driver, quick=False, log=tmp_path / "log")["ended"] == "failed"
 
 
 def test_a_driver_that_takes_too_long_is_asked_to_clean_up_and_ended(program, tmp_path):
