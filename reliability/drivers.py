@@ -35,7 +35,7 @@ class Claim:
         text: what is claimed, for somebody who decides whether to trust it.
         bar: the bound in words.
         seen: the figures, as a format of a driver's line.
-        test: the file in the test suite that holds a small part of it each time.
+        test: the file in the test suite that holds a small part of it each time; empty where a figure is all there is.
         bars: what makes it hold; a line that says `holds` must say true as well.
         where: which of the driver's lines: the last one that has all of these. Empty for its summary.
         own: whether the bars alone decide, since the line's `holds` judges other claims too.
@@ -44,7 +44,7 @@ class Claim:
     text: str
     bar: str
     seen: str
-    test: str
+    test: str = ""
     bars: tuple[Bar, ...] = ()
     where: Mapping[str, object] = field(default_factory=dict)
     own: bool = False

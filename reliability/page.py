@@ -77,8 +77,8 @@ def _tables(found: Sequence[Finding], figures: Figures) -> Iterator[str]:
             claim, run = each.claim, figures.get(each.driver.name)
             verdict = str(each.verdict) if each.verdict is Verdict.HELD else f"**{each.verdict}**"
             short = "; a short run" if run and run["quick"] else ""
-            test = f"[in the suite](../{claim.test})"
-            yield f"| {claim.text} | {claim.bar} | {each.seen}{short} | {verdict}; {test} |"
+            test = f"; [test](../{claim.test})" if claim.test else ""
+            yield f"| {claim.text} | {claim.bar} | {each.seen}{short} | {verdict}{test} |"
         yield ""
 
 

@@ -34,7 +34,8 @@ def test_the_page_and_its_chart_are_what_the_figures_make_them():
 
 
 def test_every_claim_names_a_test_that_is_there_and_every_strip_a_driver():
-    assert [claim.test for driver in DRIVERS for claim in driver.claims if not (page.ROOT / claim.test).is_file()] == []
+    tests = [claim.test for driver in DRIVERS for claim in driver.claims if claim.test]
+    assert [test for test in tests if not (page.ROOT / test).is_file()] == []
     assert {strip.driver for strip in STRIPS} <= {driver.name for driver in DRIVERS}
     assert len({driver.name for driver in DRIVERS}) == len(DRIVERS)
 
@@ -91,7 +92,7 @@ def test_the_page_tells_what_fell_short_first_and_what_it_ran_on():
     assert (
         "**0 of 1 claims held, 1 fell short.**\n\n- **fell short:** It comes back. Bar: ≤ 2 s. Seen: after 3 s." in text
     )
-    assert "| It comes back. | ≤ 2 s | after 3 s; a short run | **fell short**; [in the suite](../tests/" in text
+    assert "| It comes back. | ≤ 2 s | after 3 s; a short run | **fell short**; [test](../tests/" in text
     assert "    python -m reliability.back   # 61 s" in text
     assert "Measured on 2 cores, Linux, Python 3.11.7, SQLite 3.40.1, PostgreSQL 18.4." in text
     assert "Other programs were at work when these began, so their seconds say little: back 42%." in text
