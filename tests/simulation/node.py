@@ -15,7 +15,7 @@ from tests.simulation.sender import Outside, Sender
 from tests.simulation.store import NodeDatabase, Store, unreachable
 from tests.simulation.team import PROCEDURES
 from tests.simulation.world import CRASH_POINTS, BrokenPromiseError, CrashedError, World
-from tocsin.application import timekeeping
+from tocsin.application import receipts, timekeeping
 from tocsin.application.app import Application, Bell, Shelf
 from tocsin.application.ingest import Delivery
 from tocsin.application.intake import Intake
@@ -227,12 +227,15 @@ class Node:
     # The engine's loops.
 
     def _keep(self) -> float | None:
-        pause = self._report()
+        pause, word = self._report(), self._wait("word", _next_word)
+        if word is not None and word <= 0:
+            receipts.overdue(self.app)
         while (wait := self._wait("tick", timekeeping.next_tick)) is not None and wait <= 0:
             ticked = timekeeping.tick(self.app)
             if ticked.failed:
                 raise BrokenPromiseError("the rules of an incident could not be computed", *ticked.failed)
-        return min((one for one in (pause, wait) if one is not None), default=None)
+        word = self._wait("word", _next_word)
+        return min((one for one in (pause, wait, word) if one is not None), default=None)
 
     def _report(self) -> float | None:
         """Put results on the chains, once a second while there is anything new; seconds until the next time."""
@@ -284,3 +287,9 @@ class Node:
             return
         for _arrived, answer in waiting:
             answer(True)
+
+
+def _next_word(app: Application) -> timedelta | None:
+    """How long until a provider is to have said what became of a page."""
+    at = app.database.read(lambda tx: tx.receipts.next_at())
+    return None if at is None else at - app.database.now()

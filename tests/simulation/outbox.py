@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ SETTLED = frozenset({"accepted", "delivered", "failed", "exhausted"})
 _LEGAL = {
     "planned": {"planned", "sending", "superseded", "acknowledged"},
     "sending": {"sending", "superseded", "acknowledged", *SETTLED},
-    "accepted": {"accepted", "acknowledged"},
+    "accepted": {"accepted", "delivered", "failed", "exhausted", "acknowledged"},
     "delivered": {"delivered", "acknowledged"},
 }
 
@@ -63,6 +63,7 @@ class Outbox:
         pages: by id.
         keys: every key that has an intent; a post's key has the number of its event too.
         by_incident: the same pages.
+        asked: the node that a person or a provider spoke to last.
     """
 
     world: World
@@ -70,6 +71,8 @@ class Outbox:
     accounts: Mapping[str, Account]
     pages: dict[str, Kept] = field(default_factory=dict)
     keys: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    asked: Node | None = None
+    _spoken_of: Collection[str] = ()
     _again: list[Intent] = field(default_factory=list)
     by_incident: defaultdict[str, list[Kept]] = field(default_factory=lambda: defaultdict(list))
 
@@ -86,6 +89,10 @@ class Outbox:
             self.by_incident[intent.incident_id].append(kept)
             self.world.note(f"{intent.id} planned for {intent.person} by {intent.channel}, attempt {intent.attempt}")
 
+    def speaks_of(self, pages: Collection[str]) -> None:
+        """A provider, or whoever answers it, speaks of these pages from now on, and of no others."""
+        self._spoken_of = pages
+
     def changed(self, changes: Sequence[PageChange], nodes: Sequence[Node]) -> None:
         """Pages took steps in one transaction: were they legal ones, by whoever may?"""
         failed = []
@@ -97,6 +104,10 @@ class Outbox:
                 self._claimed(kept, change, nodes)
             elif change.was == "sending":
                 self._is_its_own(change, nodes)
+            elif (
+                change.was == "accepted" and change.state in SETTLED - {"accepted"} and change.id not in self._spoken_of
+            ):
+                raise BrokenPromiseError("I8: a page got a result that its provider did not give it", change.id)
             if change.was != change.state:
                 self.world.note(f"{change.id} {change.state} {change.owner or change.owner_was}")
             kept.state, kept.owner, kept.fence, kept.wake_at = change.state, change.owner, change.fence, change.wake_at
@@ -104,13 +115,17 @@ class Outbox:
                 failed.append(kept)
         self._follow_failures()
         for kept in failed:
-            self._goes_on(kept, next(node for node in nodes if node.running))
+            node = next((node for node in nodes if node.running), self.asked)
+            assert node is not None, "somebody said that it failed"
+            self._goes_on(kept, node)
 
     def _follow_failures(self) -> None:
-        """I2: whoever is written to again was written to before, and that failed."""
+        """I2: whoever is written to again was written to before, and that failed; calls alone come in pairs."""
         for intent in self._again:
             before = self.keys.get(_key(intent, attempt=intent.attempt - 1))
-            if before is None or self.pages[before].state not in {"failed", "exhausted"}:
+            kept = self.pages.get(before or "")
+            pair = kept is not None and intent.channel == "voice" and kept.state in {"accepted", "delivered"}
+            if kept is None or not (pair or kept.state in {"failed", "exhausted"}):
                 raise BrokenPromiseError(f"I2: attempt {intent.attempt} follows no failure", intent.id)
         self._again.clear()
 
@@ -132,7 +147,7 @@ class Outbox:
         """I8: what a worker writes counts only under the fence of its own claim."""
         at_work = next(((node.identity, node.running) for node in nodes if node.running), None)
         if at_work is None:
-            if change.state in SETTLED:
+            if change.state in SETTLED and change.id not in self._spoken_of:
                 raise BrokenPromiseError("I8: a page got a result that nobody was sending", change.id)
             return
         name, leader = at_work

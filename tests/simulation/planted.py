@@ -15,7 +15,7 @@ import pytest
 
 from tests.simulation import planted_time
 from tests.simulation.bug import Bug, bugs
-from tocsin.application import bundles, deliver, handle, ingest
+from tocsin.application import bundles, deliver, handle, ingest, receipts
 from tocsin.application.intake import Intake
 from tocsin.application.records import Page, PageState
 from tocsin.db import incident_rows
@@ -260,6 +260,56 @@ def held_for_ever(patch: Patch) -> None:
     patch.setattr(CrowdRows, "hold", on_and_on)
 
 
+def second_call_after_the_answer(patch: Patch) -> None:
+    """Calls come in pairs, whether or not the first one was answered."""
+    stop = PageRows.stop
+
+    def but_calls(rows: PageRows, incident_id: str, *asked: Any) -> None:
+        calls = rows._sql.all(
+            "SELECT id, wake_at FROM pages WHERE incident_id = ? AND channel = 'voice' AND attempt > 1 "
+            "AND state = 'planned'",
+            (incident_id,),
+        )
+        stop(rows, incident_id, *asked)
+        rows._sql.many(
+            "UPDATE pages SET state = 'planned', superseded_by = 0, wake_at = ? WHERE id = ?",
+            [(wake_at, page_id) for page_id, wake_at in calls],
+        )
+
+    patch.setattr(PageRows, "stop", but_calls)
+
+
+def receipt_of_another_page(patch: Patch) -> None:
+    """What the provider says of one page is believed of whatever was sent to that person last."""
+    found = receipts.found
+
+    def newest(app: Any, page_id: str) -> Page:
+        page = found(app, page_id)
+        last = app.database.read(lambda tx: tx.receipts.answerable(page.person, page.channel, page.intended_at))
+        return last[0] if last else page
+
+    patch.setattr(receipts, "found", newest)
+
+
+def receipt_of_those_that_joined(patch: Patch) -> None:
+    """What is said of a message is believed of pages that went with it only when it was sent again."""
+
+    def all_of_them(transaction: Any, page: Page, _provider_id: str, callback: str) -> list[Page]:
+        return transaction.receipts.carried(page) if transaction.receipts.is_new(callback) else []
+
+    patch.setattr(receipts, "carried_with", all_of_them)
+
+
+def no_word_not_noticed(patch: Patch) -> None:
+    """A provider that never says what became of a page is taken to have delivered it."""
+    patch.setattr(receipts, "_hasten", lambda *_asked: None)
+
+
+def undelivered_is_the_end(patch: Patch) -> None:
+    """A message that did not arrive is marked so, and nothing follows."""
+    patch.setattr(receipts, "goes_on", lambda *_asked, **_how: None)
+
+
 BUGS: dict[str, Bug] = {
     **bugs(
         (ack_not_rechecked, "I4"),
@@ -284,6 +334,11 @@ BUGS: dict[str, Bug] = {
         (bundle_drops_a_page, "I2|I3|taken|never had"),
         (bundle_without_result, "I2"),
         (held_for_ever, "I10"),
+        (second_call_after_the_answer, "I3|I4"),
+        (receipt_of_another_page, "I8|I3"),
+        (receipt_of_those_that_joined, "I8"),
+        (no_word_not_noticed, "I3"),
+        (undelivered_is_the_end, "I3"),
     ),
     **planted_time.BUGS,
 }

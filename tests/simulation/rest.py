@@ -28,6 +28,8 @@ def drained(promises: Promises, now: datetime) -> None:
         long_ago,
         just_now,
     )
+    for (page_id,) in promises.store.ask("SELECT id FROM pages WHERE receipt_by < ?", just_now):
+        raise BrokenPromiseError("I3: no word came of a page, and nobody noticed", page_id)
     for page_id, state in left:
         raise BrokenPromiseError(f"I10: a page is still {state} long after the faults have stopped", page_id)
 

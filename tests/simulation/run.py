@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,6 +18,7 @@ from tests.simulation.promises import Promises
 from tests.simulation.providers import Providers
 from tests.simulation.store import Store, unreachable
 from tests.simulation.team import CHANNELS
+from tests.simulation.telephone import Telephone
 from tests.simulation.world import FAULTS, BrokenPromiseError, CrashedError, World
 from tocsin.application.app import Application
 from tocsin.application.ingest import Delivery
@@ -79,7 +82,8 @@ class Simulation:
         self.store = Store()
         self.promises = self.store.witness = Promises(world, self.store)
         self.people = People(world, self.through, self._incident_of)
-        self.providers = Providers(world, self.people.receive, self.promises.outbox)
+        telephone = Telephone(world, self.through, self.promises.outbox.speaks_of)
+        self.providers = Providers(world, self.people.receive, self.promises.outbox, telephone)
         count = world.random.choice((1, 1, 2, 2, 3))
         # One process has a file of its own; several share a server, and so may one.
         follows = count > 1 or world.random.random() < 0.3
@@ -99,6 +103,7 @@ class Simulation:
         node = self._any()
         if node is None:
             raise unreachable()
+        self.promises.outbox.asked = node
         try:
             return ask(node.app)
         except CrashedError as crash:
@@ -200,6 +205,19 @@ class Simulation:
         rest.at_rest(self.promises, self.providers.taken)
 
 
+@contextmanager
+def _without_a_log() -> Iterator[None]:
+    """What the application warns of is the point of a run; the promises say whether it was dealt with."""
+    log = logging.getLogger("tocsin")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+@_without_a_log()
 def simulate(seed: int, faults: frozenset[str] = frozenset(FAULTS)) -> Result:
     """Run one seed to its end, or to the first broken promise."""
     result = Result(seed, faults)

@@ -205,7 +205,7 @@ class Store:
             raise
         self.sql.run("COMMIT")
         if what:
-            self.results += any(page.state != page.was == "sending" for page in what.pages)
+            self.results += any(page.state != page.was for page in what.pages)
             if self.witness is not None:
                 self.witness.committed(what)
             what.forget()

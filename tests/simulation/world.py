@@ -24,6 +24,9 @@ FAULTS = (
     "hang",  # a provider does not answer before the deadline
     "late",  # it takes the message long after we gave up
     "overrun",  # a channel does not give up at its deadline, nor when the lease runs out
+    "no-word",  # a provider never says what became of a message it took
+    "undelivered",  # it took the message, which then did not arrive
+    "twice",  # it says everything twice
     "garble",  # a channel breaks with an error nobody foresaw
     "provider-down",  # a provider takes nothing for minutes
 )
