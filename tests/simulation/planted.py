@@ -18,7 +18,7 @@ from tests.simulation.bug import Bug, bugs
 from tocsin.application import bundles, deliver, handle, ingest, receipts
 from tocsin.application.intake import Intake
 from tocsin.application.records import Page, PageState
-from tocsin.db import incident_rows
+from tocsin.db import codec, incident_rows
 from tocsin.db.crowd_rows import CrowdRows
 from tocsin.db.page_rows import PageRows
 from tocsin.domain import alerts, react
@@ -122,7 +122,7 @@ def retry_forgotten(patch: Patch) -> None:
 
 def retry_with_the_same_number(patch: Patch) -> None:
     """The next attempt has the key of the one that failed, and so is one that exists already."""
-    intent = deliver.intent
+    intent = handle.intent
 
     def same(incident: Incident, send: Any, at: Any, attempt: int, **how: Any) -> Page:
         return intent(incident, send, at, max(1, attempt - 1), **how)
@@ -183,13 +183,13 @@ def dedup_by_arrival(patch: Patch) -> None:
 
 def hash_not_linked(patch: Patch) -> None:
     """Each event's hash covers itself alone."""
-    link = incident_rows.link_hash
-    patch.setattr(incident_rows, "link_hash", lambda _previous, body: link(incident_rows.GENESIS, body))
+    link = codec.link_hash
+    patch.setattr(incident_rows, "link_hash", lambda _previous, body: link(codec.GENESIS, body))
 
 
 def state_beside_the_log(patch: Patch) -> None:
     """The stored state is not what the events lead to."""
-    encode = incident_rows.encode_state
+    encode = codec.encode_state
 
     def nearly(incident: Incident) -> bytes:
         return encode(replace(incident, told=incident.told[:3]))

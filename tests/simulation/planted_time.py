@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,7 @@ def clock_waits(patch: Patch) -> None:
 
 def deadline_counted_anew(patch: Patch) -> None:
     """Whatever happens to an incident, its next step is as far away as it was at first."""
-    stored = handle.next_due
+    stored = escalation.next_due
 
     def from_now(incident: Incident, policy: Policy) -> datetime | None:
         at = stored(incident, policy)
@@ -61,26 +61,33 @@ def deadline_counted_anew(patch: Patch) -> None:
     patch.setattr(handle, "next_due", from_now)
 
 
-def ack_disarms_the_timer(patch: Patch) -> None:
-    """Nobody looks again at an incident that somebody has."""
+def _after_each(patch: Patch, due_then: Callable[[Incident, Sequence[ev.Event], datetime | None], Any]) -> None:
+    """Whatever is decided, another timer is stored."""
     append = IncidentRows.append
 
-    def and_forget(rows: IncidentRows, after: Incident, events: Sequence[ev.Event], due: datetime | None) -> None:
-        taken = any(isinstance(event, ev.Acknowledged) for event in events)
-        append(rows, after, events, None if taken else due)
+    def otherwise(rows: IncidentRows, decided: Sequence[tuple[Incident, Sequence[ev.Event], Any]]) -> None:
+        append(rows, [(after, events, due_then(after, events, due)) for after, events, due in decided])
 
-    patch.setattr(IncidentRows, "append", and_forget)
+    patch.setattr(IncidentRows, "append", otherwise)
+
+
+def ack_disarms_the_timer(patch: Patch) -> None:
+    """Nobody looks again at an incident that somebody has."""
+
+    def unless_taken(_after: Incident, events: Sequence[ev.Event], due: datetime | None) -> datetime | None:
+        return None if any(isinstance(event, ev.Acknowledged) for event in events) else due
+
+    _after_each(patch, unless_taken)
 
 
 def timer_not_rearmed(patch: Patch) -> None:
-    """After a round the timer is left as it was, and that instant has passed."""
-    append = IncidentRows.append
+    """After the second round the timer is not set again."""
 
-    def once(rows: IncidentRows, after: Incident, events: Sequence[ev.Event], due: datetime | None) -> None:
+    def once(after: Incident, events: Sequence[ev.Event], due: datetime | None) -> datetime | None:
         opened = any(isinstance(event, ev.RoundOpened) for event in events)
-        append(rows, after, events, None if opened and after.round > 1 else due)
+        return None if opened and after.round > 1 else due
 
-    patch.setattr(IncidentRows, "append", once)
+    _after_each(patch, once)
 
 
 def ladder_ends_at_the_top(patch: Patch) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +21,9 @@ from tests.simulation.world import FAULTS
 CHUNK = 25
 WITHIN_SEEDS = 5000
 ALL = frozenset(FAULTS)
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(slots=True)
@@ -69,10 +72,9 @@ def some(seeds: Iterable[int], faults: frozenset[str] = ALL) -> Sweep:
 
 
 def sweep(start: int, seeds: int, jobs: int = 1, faults: frozenset[str] = ALL) -> Iterator[Sweep]:
-    """Run seeds, a chunk after the other; yields what came of each chunk, in order."""
+    """Run seeds, a chunk after the other; what came of each chunk, in order."""
     chunks = [range(at, min(at + CHUNK, start + seeds)) for at in range(start, start + seeds, CHUNK)]
-    with _processes(jobs) as run:
-        yield from run(partial(some, faults=faults), chunks)
+    return _in_order(jobs, partial(some, faults=faults), chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +115,13 @@ def catch(bug: str, within: int = WITHIN_SEEDS) -> Caught:
 
 def catch_all(within: int = WITHIN_SEEDS, jobs: int = 1) -> Iterator[Caught]:
     """Plant every bug there is, one after the other."""
-    with _processes(jobs) as run:
-        yield from run(partial(catch, within=within), list(BUGS))
+    return _in_order(jobs, partial(catch, within=within), list(BUGS))
 
 
-@contextmanager
-def _processes(jobs: int) -> Iterator[object]:
-    """A `map` that keeps the order: over processes, or here when one is enough."""
+def _in_order(jobs: int, do: Callable[[A], B], work: Sequence[A]) -> Iterator[B]:
+    """A `map` over processes, or here when one is enough."""
     if jobs == 1:
-        yield map
+        yield from map(do, work)
         return
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield pool.map
+        yield from pool.map(do, work)

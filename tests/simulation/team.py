@@ -17,7 +17,7 @@ CHANNELS = ("email", "sms", "voice")
 VERSION = "simulated"
 RULES = (Notify("email"), Notify("sms", timedelta(minutes=2)), Notify("voice", timedelta(minutes=5)))
 
-STAFF = {1: ("ana", "ben"), 2: ("cem", "dee"), 3: ("eva", "fay"), 4: ("gus", "hal")}
+STAFF: dict[int, tuple[str, ...]] = {1: ("ana", "ben"), 2: ("cem", "dee"), 3: ("eva", "fay"), 4: ("gus", "hal")}
 UNVERIFIED = "kim"
 """Alone at level 3 of the mill, and nobody ever saw whether messages reach her."""
 
