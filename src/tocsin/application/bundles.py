@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tocsin.application.app import Application
+from tocsin.application.callbacks import A_PAIR
 from tocsin.application.handle import POST_LANE
 from tocsin.application.ports import Transaction
 from tocsin.application.records import Crowd, Lease, Page, PageState, Waiting
@@ -77,7 +78,8 @@ def _take_or_hold(
         return crowds.take_one(first.page_id, lease)
     lanes = range(POST_LANE, POST_LANE + 1) if quiet else range(POST_LANE)
     crowd = crowds.about(first.person, channel, now, quiet=quiet, since=now - rule.every, limit=rule.calm + 1)
-    until = held_until(rule, crowd, first.lane, now)
+    pair = first.attempt > 1 and crowds.follows(first.page_id, now - A_PAIR)  # its second call waits for nothing
+    until = None if pair else held_until(rule, crowd, first.lane, now)
     if until is not None:
         held = crowds.hold(first.person, channel, now, until, lanes=lanes)
         return None if held else crowds.take_one(first.page_id, lease)

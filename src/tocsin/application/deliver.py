@@ -202,7 +202,7 @@ def _prepare_all(app: Application, transaction: Transaction, page: Page) -> Mess
     incidents = {each.incident_id: _incident(transaction, each) for each in sorted(full, key=lambda it: it.incident_id)}
     told = [_written(app, transaction, each, incidents[each.incident_id], whom) for each in full]
     if len(told) == 1:  # several rounds of one incident
-        return replace(told[0], carries=tuple(each.id for each in wanted))
+        return replace(told[0], page_id=wanted[0].id, carries=tuple(each.id for each in wanted))
     return write_bundle(wanted, told, others, app.base_url(app.shelf.active(transaction)))
 
 
@@ -267,17 +267,18 @@ def _settle_all(app: Application, page: Page, receipt: Receipt | None, failure: 
     """Keep the result of a page and of each that it carried, some at a time, so that a large bundle stops nobody."""
     left = page.company
 
-    def work(transaction: Transaction) -> list[Outcome | None]:
+    def work(transaction: Transaction) -> dict[str, Outcome | None]:
         if later and failure is not None:  # what a failure leads to takes its time, and the others' leases run
             transaction.crowds.keep(later, app.database.now() + LEASE)
-        return [_settle(app, transaction, each, receipt, failure) for each in some]
+        in_order = sorted(some, key=lambda each: each.incident_id)  # as everybody locks incidents
+        return {each.id: _settle(app, transaction, each, receipt, failure) for each in in_order}
 
     some, later = (page, *left[:SETTLED_AT_ONCE]), left[SETTLED_AT_ONCE:]
-    outcome, *_ = app.database.transact(work)
+    outcomes = app.database.transact(work)
     while later:
         some, later = later[:SETTLED_AT_ONCE], later[SETTLED_AT_ONCE:]
         app.database.transact(work)
-    return outcome
+    return outcomes[page.id]
 
 
 def _settle(

@@ -85,6 +85,7 @@ class Waiting:
     person: str
     lane: int
     topic: Topic
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,6 +232,10 @@ class Crowds(Protocol):
         """What went to a person since an instant, and what waits; `limit` is how far `intended` is counted."""
         ...
 
+    def follows(self, page_id: str, since: datetime) -> bool:
+        """Whether a provider took the attempt before this one, after an instant: the second call of a pair."""
+        ...
+
     def take_one(self, page_id: str, lease: Lease) -> list[Page]:
         """Claim one page by itself; nothing when another was quicker."""
         ...

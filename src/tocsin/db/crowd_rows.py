@@ -28,8 +28,8 @@ _TURNS = 7461637
 
 
 def _waiting(row: Row) -> Waiting:
-    page_id, person, lane, topic = row
-    return Waiting(page_id, person, lane, topic_of(page_id, topic, lane))
+    page_id, person, lane, topic, attempt = row
+    return Waiting(page_id, person, lane, topic_of(page_id, topic, lane), attempt)
 
 
 class CrowdRows:
@@ -44,7 +44,7 @@ class CrowdRows:
 
     def first(self, channel: str, lane: int, at: datetime) -> Waiting | None:
         rows = self._sql.all(
-            "SELECT id, person, lane, topic FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
+            "SELECT id, person, lane, topic, attempt FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
             f"AND {OURS} ORDER BY wake_at LIMIT 1{self._sql.skip}",
             (channel, lane, micros(at), FOLD_VERSION),
         )
@@ -73,6 +73,17 @@ class CrowdRows:
             heard_lane=lanes.stop if heard_lane is None else heard_lane,
             intended=int(intended),
             oldest_at=at if oldest is None else instant(oldest),
+        )
+
+    def follows(self, page_id: str, since: datetime) -> bool:
+        return bool(
+            self._sql.all(
+                "SELECT 1 FROM pages AS this JOIN pages AS first ON first.incident_id = this.incident_id "
+                "AND first.round = this.round AND first.level = this.level AND first.person = this.person "
+                "AND first.channel = this.channel AND first.topic = this.topic AND first.attempt = this.attempt - 1 "
+                "WHERE this.id = ? AND first.provider_id <> '' AND first.sent_at > ?",
+                (page_id, micros(since)),
+            )
         )
 
     def take_one(self, page_id: str, lease: Lease) -> list[Page]:

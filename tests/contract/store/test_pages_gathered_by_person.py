@@ -62,7 +62,7 @@ def test_what_has_been_due_longest_on_a_lane_comes_first(database):
     plan(database, page(1, send_at=later(-1)), page(2, send_at=later(-2), person="bo"), page(3, channel="sms"))
     plan(database, page("mild", lane=2), page("newer", incident_id="INC-2", send_at=later(-9)))
     spoil(database, "UPDATE incidents SET fold_version = ? WHERE id = 'INC-2'", FOLD_VERSION + 1)
-    assert first(database) == Waiting("pg-2", "bo", 1, Topic.PAGE)
+    assert first(database) == Waiting("pg-2", "bo", 1, Topic.PAGE, 1)
     assert first(database, lane=3) is None
     assert first(database, seconds=-3) is None
 
@@ -93,7 +93,7 @@ def test_what_is_held_is_not_due_and_is_taken_with_the_rest(database):
     plan(database, page(1), page(2, send_at=later(5)), page("mild", lane=3))
     assert hold(database, 0, 60) == 2
     assert first(database) is None
-    assert first(database, 5) == Waiting("pg-2", "ana", 1, Topic.PAGE)
+    assert first(database, 5) == Waiting("pg-2", "ana", 1, Topic.PAGE, 1)
     assert {it.id for it in take(database, 5)} == {"pg-1", "pg-2", "pg-mild"}
     assert hold(database, 6, 60) == 0
 
@@ -155,3 +155,17 @@ def test_what_was_intended_is_counted_no_further_than_needed(database):
     assert about(database, limit=6).intended == 6
     assert about(database, since=-3, limit=99).intended == 3
     assert about(database, limit=99).oldest_at == later(-89)
+
+
+def test_the_second_call_of_a_pair_follows_one_that_was_taken(database):
+    def follows(number, since=-1):
+        return database.read(lambda tx: tx.crowds.follows(f"pg-{number}", later(since)))
+
+    plan(database, page(1), page(2, attempt=2, send_at=later(75)), page(3, attempt=3, send_at=later(90)))
+    [mine] = take(database)
+    assert not follows(2), "it is not taken yet"
+    database.transact(lambda tx: tx.pages.settle(mine, PageState.ACCEPTED, START, "", "call-1"))
+    assert follows(2)
+    assert not follows(2, since=0), "that was too long ago"
+    assert not follows(1)
+    assert not follows(3)

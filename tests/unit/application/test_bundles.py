@@ -292,7 +292,7 @@ def test_twenty_thousand_that_wait_are_held_in_one_statement(world):
     plan = (
         "INSERT INTO pages (id, incident_id, seq, round, level, person, channel, attempt, topic, lane, send_at, "
         "intended_at, wake_at, state) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
-        "SELECT 'pg-' || i, incident_id, seq, round, level, person, channel, i + 1, topic, lane, send_at, "
+        "SELECT 'pg-' || i, incident_id, seq, i + 1, level, person, channel, 1, topic, lane, send_at, "
         "intended_at, send_at, 'planned' FROM n, (SELECT * FROM pages WHERE channel = 'email' LIMIT 1)"
     )
     world.spoil(plan)
@@ -303,3 +303,22 @@ def test_twenty_thousand_that_wait_are_held_in_one_statement(world):
     assert delivery.claim(world.app, "email", 4) == []
     connection.set_trace_callback(None)
     assert len(asked) < 30
+
+
+def test_the_second_call_of_a_pair_waits_for_nothing(world):
+    """RULES.md *Who is told*: calls come in pairs within three minutes."""
+    flood(world, 9)
+    world.send_due()
+    first = mails(world)[0]
+    flood(world, 9, name="More")
+    world.clock.forward(30)
+    again = "INSERT INTO pages (id, incident_id, seq, round, level, person, channel, attempt, topic, lane, send_at, "
+    again += (
+        "intended_at, wake_at, state) SELECT 'pg-again', incident_id, seq, round, level, person, channel, 2, topic, "
+    )
+    again += "lane, send_at, intended_at, ?, 'planned' FROM pages WHERE id = ?"
+    world.send_due()
+    assert len(mails(world)) == 1
+    world.spoil(again, int(world.clock.at.timestamp() * 1e6), first.page_id)
+    world.send_due()
+    assert "pg-again" in mails(world)[1].carries
