@@ -158,7 +158,8 @@ def sweep(database_url: str | None, points: Iterable[str], passes: Sequence[int]
             deaths: list[Death] = []
             for point, number in product(points, passes):
                 if not loaded and not (point in PAGE and deaths and deaths[-1].point in PAGE):
-                    _settle(server, load)
+                    if point in PAGE:
+                        _settle(server, load)
                     load.append(sending.enter_context(_one(server, point)))
                 deaths.append(_be_killed(server, number, load) if point == ANYWHERE else _die(server, point, number))
             _recover(server, load, 5 if loaded else 0)
@@ -181,7 +182,7 @@ def _one(server: TocsinServer, point: str) -> Senders:
 
 
 def _settle(server: TocsinServer, load: Sequence[Senders]) -> None:
-    """Serve until nothing is under way; of two deaths at a page the second meets the page of the first."""
+    """Serve until nothing is under way, before the first death at a page; the next ones meet that same page again."""
     _recover(server, load, 0)
     with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
         wait_until(lambda: waiting(client) == 0, FLOWS_WITHIN_S, "every page has come to its end")
