@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tocsin.application import canary
 from tocsin.application.app import Application
 from tocsin.application.intake import Intake
+from tocsin.application.set_aside import SET_ASIDE
 from tocsin.bootstrap import Switchboard, open_application
 from tocsin.canary import Canary, Perch
 from tocsin.degraded import Watchman, database_troubles
@@ -54,6 +55,7 @@ class Node:
         yield from self.troubles()
         yield from database_troubles(self.app)
         yield from self.app.flights.troubles()
+        yield from SET_ASIDE.troubles()
 
 
 @contextmanager

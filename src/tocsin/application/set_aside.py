@@ -28,14 +28,16 @@ class SetAside:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._met: dict[str, tuple[float, float]] = {}
+        self._unheard: set[str] = set()
         self._lock = threading.Lock()
 
-    def note(self, what: str, problem: BaseException | None = None) -> None:
+    def note(self, what: str, problem: BaseException | None = None, *, unheard: bool = False) -> None:
         """Something cannot be read, or its rules cannot be computed.
 
         Args:
             what: a sentence: which one, and what is done instead; the same words for the same thing.
             problem: what was raised, for the log.
+            unheard: nobody could be paged about it either, so that people must hear of it otherwise.
         """
         now = self._clock()
         with self._lock:
@@ -43,19 +45,25 @@ class SetAside:
             say = now - said_at >= SAID_EVERY_S
             if what in self._met or len(self._met) < AT_MOST:
                 self._met[what] = (now, now if say else said_at)
+                self._unheard |= {what} if unheard else set()
         if say:
-            log.error("%s", what, exc_info=problem)
+            log.log(logging.CRITICAL if unheard else logging.ERROR, "%s", what, exc_info=problem)
 
     def forget(self) -> None:
         """Begin anew, as a process does."""
         with self._lock:
-            self._met = {}
+            self._met, self._unheard = {}, set()
 
     def warnings(self) -> Iterator[str]:
         """What was met in the last quarter of an hour, as sentences."""
         with self._lock:
             self._met = {what: at for what, at in self._met.items() if self._clock() - at[0] < REMEMBERED_S}
+            self._unheard &= set(self._met)
             yield from list(self._met)
+
+    def troubles(self) -> Iterator[str]:
+        """Those of them about which nobody could be paged."""
+        yield from [what for what in self.warnings() if what in self._unheard]
 
 
 SET_ASIDE = SetAside()

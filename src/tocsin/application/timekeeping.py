@@ -7,7 +7,6 @@ level with the plain facts, is tried again every minute, and is logged (ARCHITEC
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,7 +39,6 @@ FORGET_AT_ONCE = 2000
 PAYLOADS_KEPT = timedelta(days=90)
 RETRY_TICK = timedelta(minutes=1)
 REMIND_HOLDER = timedelta(hours=1)
-log = logging.getLogger("tocsin.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def _ticked_alone(app: Application, transaction: Transaction, one: Incident | st
     )
     unheard = transaction.attempt(lambda: transaction.pages.plan(_plain_pages(app, transaction, one, now)))
     if unheard is not None:
-        log.critical("Nobody could be paged about %s either.", _id(one), exc_info=unheard)
+        SET_ASIDE.note(f"Nobody could be paged about {_id(one)} either.", unheard, unheard=True)
     transaction.incidents.rearm(_id(one), now + RETRY_TICK)
     return False
 

@@ -35,6 +35,15 @@ def test_what_is_not_met_any_more_is_forgotten_after_a_while(set_aside, clock):
     assert list(set_aside.warnings()) == []
 
 
+def test_what_nobody_could_be_paged_about_is_trouble_until_it_is_forgotten(set_aside, clock, caplog):
+    set_aside.note("Row 1 cannot be read.")
+    set_aside.note("Nobody could be paged about row 1.", unheard=True)
+    assert list(set_aside.troubles()) == ["Nobody could be paged about row 1."]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "CRITICAL"]
+    clock[0] += REMEMBERED_S
+    assert list(set_aside.troubles()) == []
+
+
 def test_a_whole_table_of_garbage_fills_no_memory(set_aside):
     for number in range(2 * AT_MOST):
         set_aside.note(f"Row {number} cannot be read.")
