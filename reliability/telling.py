@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -14,11 +15,12 @@ LOAD_BEFORE = round(os.getloadavg()[0], 2)
 
 
 def options(about: str | None) -> argparse.ArgumentParser:
-    """The options every driver has.
+    """The options every driver has; from here on one that is asked to end lets go of what it started.
 
     Args:
         about: its module's docstring.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended before it was done."))
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--database-url", help="a PostgreSQL whose user may create databases; without it, where one is needed, our own"
