@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from reliability.providers import Behaviour, FakeTwilio, Sent
+from reliability.providers import Behaviour, FakeSlack, FakeTwilio, Sent
 from reliability.servers import temporary_folder
 from tocsin.demo.children import ChildError
 from tocsin.demo.smtp_sink import SmtpSink
@@ -25,6 +25,8 @@ from tocsin.demo.tocsin_server import Home, TocsinServer, lay_out
 
 T = TypeVar("T")
 ANA = "+15550100001"
+SLACK = ("slack", "U012AB3CD", None)
+"""She is in Slack, too; only a test page goes there."""
 REPLY = "/callbacks/twilio/reply"
 WITHIN_S = 60.0
 """How long anything but a second call may take; a busy machine is no failure."""
@@ -47,9 +49,12 @@ class Night:
         """Start everything."""
         enter = self._stack.enter_context
         self.twilio = enter(FakeTwilio())
+        self.slack = enter(FakeSlack())
         self.sink = enter(SmtpSink())
-        database = {"TOCSIN_DATABASE_URL": self._database_url} if self._database_url else {}
-        home = _home(enter(temporary_folder()) / "home", self.twilio, self.sink, database)
+        settings = {"TWILIO_TOKEN": self.twilio.token, "SLACK_WEBHOOK": self.slack.webhook_url}
+        if self._database_url:
+            settings["TOCSIN_DATABASE_URL"] = self._database_url
+        home = _home(enter(temporary_folder()) / "home", self.twilio, self.sink, settings)
         self.server = enter(TocsinServer(home, service="claudex", sink=self.sink))
         headers = {"Authorization": f"Bearer {self.server.token}"}
         self.api = enter(
@@ -113,7 +118,7 @@ def until(found: Callable[[], T], seconds: float = WITHIN_S) -> T:
         time.sleep(0.05)
 
 
-def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink, database: Mapping[str, str]) -> Home:
+def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink, settings: Mapping[str, str]) -> Home:
     values = {
         "mail.host": "127.0.0.1",
         "mail.port": sink.port,
@@ -121,12 +126,13 @@ def _home(path: Path, twilio: FakeTwilio, sink: SmtpSink, database: Mapping[str,
         "sms.account_sid": twilio.account,
         "sms.auth_token": "${TWILIO_TOKEN}",
         "sms.sender": twilio.number,
+        "slack.webhook_url": "${SLACK_WEBHOOK}",
     }
-    home = lay_out(path, values=values, settings={"TWILIO_TOKEN": twilio.token, **database})
+    home = lay_out(path, values=values, settings=settings)
     ways = [("voice", ANA, 0), ("sms", ANA, 0), ("email", "ana@example.org", 30)]
     ana = {
         "name": "Ana",
-        "contacts": [{"channel": channel, "address": address} for channel, address, _ in ways],
+        "contacts": [{"channel": channel, "address": address} for channel, address, _ in (*ways, SLACK)],
         "rules": [{"channel": channel, "after": f"{after} min"} for channel, _, after in ways],
         "quiet": "email",
     }

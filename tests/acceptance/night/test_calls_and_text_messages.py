@@ -52,6 +52,8 @@ def test_a_test_page_goes_by_every_way(night):
     assert night.server.cli("test-page", "ana").returncode == 0
     until(lambda: len(night.twilio.calls) > calls and len(night.twilio.messages) > messages)
     until(lambda: any(mail.subject.startswith("TEST") for mail in night.sink.messages[mails:]))
+    [posted] = until(lambda: night.slack.posted)
+    assert posted.text == "<@U012AB3CD> TEST page for Ana: nothing is broken"
     call, message = night.twilio.calls[-1], night.twilio.messages[-1]
     assert "TEST page for Ana: nothing is broken" in call.text
     assert message.text.startswith("TEST page for Ana: nothing is broken")
