@@ -47,7 +47,7 @@ def marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-_AT_ONCE = (64, 16, 4, 1)
+_AT_ONCE = (64, 32, *range(16, 0, -1))
 """Rows one statement takes; few sizes, so that few statements are prepared."""
 
 

@@ -6,6 +6,7 @@ one COMMIT (WAL, synchronous=FULL), so an answer means "on disk" and costs a fra
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
 import threading
@@ -112,7 +113,9 @@ class SqliteDatabase:
             connection.execute("PRAGMA cache_size = -32000")
             # Else what a savepoint may have to undo goes through a file of its own, made and removed at every commit.
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            # 64 MB. What is copied back is copied at a commit, once for however often it was written; read again after
+            # a crash, as much takes 0.07 s.
+            connection.execute("PRAGMA wal_autocheckpoint = 16000")
         except sqlite3.Error as error:
             connection.close()
             raise self._unavailable(error) from error
@@ -121,7 +124,7 @@ class SqliteDatabase:
     def _identity(self) -> tuple[int, int] | None:
         """Device and inode of the file; None for a database in memory, or when there is no file any more."""
         try:
-            found = Path(self._path).stat()
+            found = os.stat(self._path)  # noqa: PTH116 - at every commit, and a Path costs as much again
         except OSError:
             return None
         return found.st_dev, found.st_ino
