@@ -295,7 +295,7 @@ def _upgrade(connection: sa.Connection) -> None:
         try:
             schema.upgrade(connection)
         except OperationalError as error:
-            if not isinstance(error.orig, pg.LockNotAvailable):
+            if not isinstance(error.orig, pg.LockNotAvailable | pg.DeadlockDetected):
                 raise
             connection.rollback()
             time.sleep(2 * _TABLE_S)
