@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
 
 def _asked(only: str) -> Sequence[Driver]:
     names = set(filter(None, only.split(",")))
-    return [driver for driver in DRIVERS if not names or driver.name in names]
+    return [driver for driver in DRIVERS if driver.name in names or not (names or driver.long)]
 
 
 def _told(driver: Driver, figures: dict[str, runs.Run]) -> str:

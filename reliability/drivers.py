@@ -62,6 +62,7 @@ class Driver:
         claims: what it is to show.
         quick: arguments more for a short run.
         on_postgresql: whether it is handed an empty PostgreSQL database of our own.
+        long: whether it runs only when it is named.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Driver:
     claims: tuple[Claim, ...]
     quick: str = ""
     on_postgresql: bool = False
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

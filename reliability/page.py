@@ -44,8 +44,9 @@ def render(figures: Figures, drivers: Sequence[Driver] = DRIVERS) -> str:
         summary=_summary(found),
         short=_short(found, figures),
         tables="\n".join(_tables(found, figures)),
-        minutes=max(1, round(sum(figures[driver.name]["seconds"] for driver in ran) / 60)),
+        minutes=max(1, round(sum(figures[driver.name]["seconds"] for driver in ran if not driver.long) / 60)),
         commands="\n".join(_commands(figures, ran)),
+        long=",".join(driver.name for driver in drivers if driver.long),
         surroundings="\n\n".join(_surroundings(figures, ran)),
         cores=" or ".join(sorted({str(figures[driver.name]["on"]["cores"]) for driver in ran})) or "the same",
     )

@@ -56,7 +56,7 @@ def run(driver: Driver, *, quick: bool, log: Path) -> Run:
             code, lines = _finish(arguments, driver.limit_s, log)
     return {
         "command": " ".join(["python -m", *arguments, *(["--database-url URL"] if driver.on_postgresql else [])]),
-        "quick": quick,
+        "quick": quick and bool(driver.quick),
         "ended": "timed out" if code is None else "finished" if _concluded(code, lines) else "failed",
         "exit": code,
         "seconds": round(time.monotonic() - began, 1),

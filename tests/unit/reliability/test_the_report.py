@@ -82,6 +82,12 @@ def test_a_claim_is_about_the_line_it_names():
     assert found(of_sqlite, lines[1]) == (Verdict.NOT_SHOWN, "no such figure")
 
 
+def test_a_long_run_that_nobody_asked_for_is_no_claim():
+    long = replace(DRIVER, long=True)
+    assert findings({}, [long]) == []
+    assert found(long, {"back_s": 1}) == (Verdict.HELD, "after 1 s")
+
+
 def test_figures_may_lie_in_objects():
     assert meets({"gap": {"p99": 1.0}}, Bar("gap.p99", "<=", 1))
     assert not meets({"gap": 3}, Bar("gap.p99", "<=", 1))
