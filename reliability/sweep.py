@@ -257,7 +257,7 @@ def _conclude(done: Sequence[Swept]) -> int:
         "sweep",
         CLAIM,
         holds=all(swept.holds for swept in done),
-        points=len({death.point for swept in done for death in swept.deaths}),
+        points=len({death.point for swept in done for death in swept.deaths} - {ANYWHERE}),
         not_there_yet=LATER,
         crashes=sum(len(swept.deaths) for swept in done),
         accepted=sum(len(swept.accepted) for swept in done),
