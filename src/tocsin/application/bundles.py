@@ -81,7 +81,8 @@ def _take_or_hold(
     pair = first.attempt > 1 and crowds.follows(first.page_id, now - A_PAIR)  # its second call waits for nothing
     until = None if pair else held_until(rule, crowd, first.lane, now)
     if until is not None:
-        held = crowds.hold(first.person, channel, now, until, lanes=lanes)
+        # Nothing more severe: that may have been committed a moment ago, after its lane was looked at.
+        held = crowds.hold(first.person, channel, now, until, lanes=range(first.lane, lanes.stop))
         return None if held else crowds.take_one(first.page_id, lease)
     if crowd.heard_at is not None and first.lane < crowd.heard_lane:
         lanes = range(crowd.heard_lane)  # it overtakes with its like; what is milder waits on

@@ -14,6 +14,7 @@ from tocsin.application.bundle_messages import IN_FULL
 from tocsin.application.moves import Level
 from tocsin.application.ports import ChannelError
 from tocsin.application.records import Crowd, PageState
+from tocsin.db.crowd_rows import CrowdRows
 from tocsin.domain.procedures import Bundles
 from tocsin.domain.severity import Severity
 
@@ -322,3 +323,22 @@ def test_the_second_call_of_a_pair_waits_for_nothing(world):
     world.spoil(again, int(world.clock.at.timestamp() * 1e6), first.page_id)
     world.send_due()
     assert "pg-again" in mails(world)[1].carries
+
+
+def test_what_is_more_severe_and_comes_while_milder_ones_are_held_is_not_held_with_them(world, monkeypatch):
+    """On PostgreSQL a page may be committed after its lane was looked at, and before another is held."""
+    usual = procedures("v2")
+    everybody = {name: replace(one, people=("ana",)) for name, one in usual.schedules.items()}
+    world.apply(replace(usual, schedules=everybody))
+    flood(world, 9)
+    world.send_due()
+    flood(world, 9, name="More")
+    flood(world, 1, severity="critical", name="Dead")
+    look = CrowdRows.first
+    monkeypatch.setattr(
+        CrowdRows, "first", lambda rows, channel, lane, at: (lane and look(rows, channel, lane, at)) or None
+    )
+    assert [page for page in delivery.claim(world.app, "email", 9) if page.urgent] == []
+    monkeypatch.undo()
+    [page] = [page for page in delivery.claim(world.app, "email", 9) if page.urgent]
+    assert (page.lane, page.company) == (0, ())
