@@ -32,7 +32,7 @@ from tocsin.domain.incident import Incident
 from tocsin.domain.people import Person, Roster
 from tocsin.domain.react import Topic
 
-BATCH = 100
+BATCH = 25
 """Timers in one transaction: few enough that alerts soon have their turn, whatever the machine has to do besides."""
 REPORT_AT_ONCE = 200
 FORGET_AT_ONCE = 2000
