@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.application.world import NOON
-from tocsin.application.refusals import refuse
 from tocsin.application.moves import Resolution
+from tocsin.application.refusals import refuse
 from tocsin.domain import events as ev
 from tocsin.domain.severity import Severity
 
