@@ -16,6 +16,8 @@ from tocsin.settings import Settings
 
 MINUTE = 60_000_000
 CALM = 5
+COMMITTED_WITHIN = 3_000_000
+"""A page is seen by whoever gathers once it is committed, under load so many microseconds after it was decided."""
 POSTS = 4
 
 
@@ -66,7 +68,7 @@ def records(home: Home, expected: int) -> Records:
 
 
 def _early(sent: Sequence[tuple[str, int, int]], asked: Sequence[tuple[str, int, int]]) -> int:
-    """Messages within a minute of another that was as severe, though more than five were due within that minute."""
+    """Messages within a minute of another that was as severe, though more than five were known to be due in it."""
     due: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
     for person, lane, at in asked:
         due[person, lane == POSTS].append(at)
@@ -77,7 +79,7 @@ def _early(sent: Sequence[tuple[str, int, int]], asked: Sequence[tuple[str, int,
     for person, lane, at in sent:
         key = (person, lane == POSTS)
         lately = [(then, its) for then, its in before[key] if at - MINUTE < then]
-        crowd = bisect_right(due[key], at) - bisect_right(due[key], at - MINUTE)
+        crowd = bisect_right(due[key], at - COMMITTED_WITHIN) - bisect_right(due[key], at - MINUTE)
         early += any(its <= lane for _, its in lately) and crowd > CALM
         before[key] = [*lately, (at, lane)]
     return early
