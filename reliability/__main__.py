@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from reliability.evidence import Verdict, findings
 
 def main() -> int:
     chosen = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs is ended, too
     figures = dict(page.read())
     folder = Path(tempfile.mkdtemp(prefix="tocsin-reliability-"))
     unfinished = False
