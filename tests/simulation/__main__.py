@@ -13,7 +13,7 @@ from tests.simulation.run import simulate, told
 from tests.simulation.sweep import WITHIN_SEEDS, Sweep, catch_all, sweep
 from tests.simulation.world import FAULTS
 
-SAY_EVERY = 1000
+SAY_EVERY = 250
 
 
 def main() -> int:

@@ -81,12 +81,13 @@ class Pace:
     def look(self, at: datetime, shown: datetime) -> None:
         """I1 needs a clock to be due by: it neither stands still, nor follows somebody who sets the system's."""
         passed, moved = at - self._at, shown - self._shown
-        if self._follows and moved > passed + FOLLOWED:
+        too_far = moved > passed * (1 + 1.5 * SLEW) + timedelta(seconds=1)
+        if self._follows and too_far:
             self._at, self._shown, self.leapt_at = at, shown, at
             return
         if moved < passed * (1 - 1.5 * SLEW) - FOLLOWED:
             raise BrokenPromiseError(f"I1: the clock of {self._name} stands still", self._name)
-        if moved > passed * (1 + 1.5 * SLEW) + timedelta(seconds=1):
+        if too_far:
             raise BrokenPromiseError(f"I1: the clock of {self._name} leapt by {moved - passed}", self._name)
 
 

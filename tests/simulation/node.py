@@ -230,11 +230,15 @@ class Node:
         pause, word = self._report(), self._wait("word", _next_word)
         if word is not None and word <= 0:
             receipts.overdue(self.app)
-        while (wait := self._wait("tick", timekeeping.next_tick)) is not None and wait <= 0:
+        wait = self._wait("tick", timekeeping.next_tick)
+        while wait is not None and wait <= 0:
             ticked = timekeeping.tick(self.app)
             if ticked.failed:
                 raise BrokenPromiseError("the rules of an incident could not be computed", *ticked.failed)
+            wait = self._wait("tick", timekeeping.next_tick) if ticked.done else POLL_S
         word = self._wait("word", _next_word)
+        if word is not None and word <= 0:  # what could not be done now is tried by the next look
+            word = POLL_S
         return min((one for one in (pause, wait, word) if one is not None), default=None)
 
     def _report(self) -> float | None:
