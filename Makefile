@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := install --require-hashes --no-deps --only-binary :all:
 OWN := install --no-deps --no-index --no-build-isolation --editable .
 
-.PHONY: help demo test check format bench reliability docs picture lock clean
+.PHONY: help demo test simulate check format bench reliability docs picture lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -24,6 +24,10 @@ demo: $(VENV)/.runtime ## one incident's whole life, on a throw-away home and lo
 
 test: $(VENV)/.dev ## the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
+
+simulate: $(VENV)/.dev ## 20,000 fates of the simulator, and every planted bug; about half an hour on two cores
+	$(BIN)/python -m tests.simulation --seeds 20000 --jobs $(WORKERS)
+	$(BIN)/python -m tests.simulation --planted --jobs $(WORKERS)
 
 check: $(VENV)/.dev ## style, types, directions of imports, links in the docs
 	$(BIN)/ruff check .
