@@ -14,7 +14,7 @@ from tocsin.domain.alerts import Signal, fingerprint
 
 SEND_AGAIN_S = 5.0
 REPEAT_S = 240.0
-WHERE = (*SERVICES, "shop", "shop", "shop", "depot", "unknown")
+WHERE = (*SERVICES, *("shop",) * 6, "depot", "depot", "unknown")
 
 Post = Callable[[Delivery, Callable[[bool], None]], None]
 
@@ -42,7 +42,7 @@ class Monitors:
 
     def begin(self, spread_s: float) -> None:
         """Let some alerts begin to fire over a span in seconds."""
-        for index in range(self._world.random.randint(1, 4)):
+        for index in range(self._world.random.randint(1, 3)):
             labels = {
                 "alertname": f"Alert{self._world.random.randint(1, 3)}",
                 "service": self._world.random.choice(WHERE),

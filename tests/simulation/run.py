@@ -23,12 +23,12 @@ from tests.simulation.world import FAULTS, BrokenPromiseError, CrashedError, Wor
 from tocsin.application.app import Application
 from tocsin.application.ingest import Delivery
 
-CHAOS_S = (450, 1300)
-LONG_CHAOS_S = (4 * 3600, 9 * 3600)
-LONG_CHANCE = 0.03
+CHAOS_S = (400, 1000)
+LONG_CHAOS_S = (3 * 3600, 6 * 3600)
+LONG_CHANCE = 0.01
 """A night, now and then: for the late steps of the resolution ladder, and for what hours do to a clock that was set."""
 
-SILENCE_MIN = (14, 14, 14, 22, 48)
+SILENCE_MIN = (14, 14, 14, 14, 14, 14, 22, 48)
 """Long enough for the backlog to drain; sometimes for HIGH to reach the top with nobody answering."""
 
 QUIET_WITHIN = timedelta(minutes=2)

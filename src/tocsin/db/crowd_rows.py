@@ -17,9 +17,10 @@ from tocsin.domain.incident import FOLD_VERSION
 
 _THEIRS = "person = ? AND channel = ? AND +lane >= ? AND +lane < ? AND topic <> 'test'"
 """The plus keeps SQLite from going by lane, through what waits for everybody else."""
-_WAITS = "wake_at > 0 AND (wake_at <= ? OR (state = 'planned' AND send_at <= ?))"
-"""Planned and its time has come, held or not; or claimed by a node whose lease has run out. Every instant is later than
-0; saying so makes both databases go by the index of what waits for this person."""
+_WAITS = "wake_at > -9223372036854775807 AND (wake_at <= ? OR (state = 'planned' AND send_at <= ?))"
+"""Planned and its time has come, held or not; or claimed by a node whose lease has run out. Every number there is, also
+one that is no instant, is greater than that; saying so makes both databases go by the index of what waits for this
+person."""
 _HEARD = "(state IN ('accepted', 'delivered', 'acknowledged') OR (state = 'sending' AND wake_at > ?))"
 _QUIET_LANES, _URGENT_LANES = range(4, 5), range(4)
 _AT_ONCE = 500
