@@ -46,6 +46,7 @@ class Account:
     Args:
         incident: the fold so far.
         head: hash of the last link.
+        known_at: when the newest of it was committed, in true time.
         due: when the code says that time will make something happen.
         owed: the same by hand, the earliest, with its name.
         rounds: every round opened.
@@ -58,6 +59,7 @@ class Account:
 
     incident: Incident | None = None
     head: bytes = GENESIS
+    known_at: datetime | None = None
     due: datetime | None = None
     owed: tuple[datetime, str] | None = None
     rounds: list[ev.RoundOpened] = field(default_factory=list)
@@ -108,7 +110,7 @@ def _while_nobody_has_it(account: Account, incident: Incident) -> Iterator[tuple
     if incident.held_at is not None:
         return
     since = _latest(incident.anchor_at, account.raised_at)
-    changed = _latest(since, account.lowered_at)
+    lowered = account.lowered_at
     paged = {level for opened in account.rounds if opened.at >= since for level in opened.levels}
     ladder = LADDERS[incident.severity]
     for minute, levels in ladder:
@@ -116,7 +118,7 @@ def _while_nobody_has_it(account: Account, incident: Incident) -> Iterator[tuple
             continue
         at = incident.climb_from + minutes(minute)
         missing = [level for level in levels if level not in paged]
-        if missing and (at >= changed or changed == since):
+        if missing and (lowered is None or lowered < since or at > lowered):  # what came before counts as taken
             yield at, f"level {missing[0]}"
     every, top = AGAIN.get(incident.severity), ladder[-1][0]
     if every is not None and top is not None:

@@ -81,6 +81,7 @@ class Promises:
         for seq, before, event in opened:
             self._has_its_pages(incident_id, seq, event)
             self._skips_no_level(incident_id, before, event)
+        account.known_at = self.world.now
         account.due, account.owed = next_due(incident, PROCEDURES.policy), earliest(account)
         self.next_due = min(filter(None, map(_first, self.accounts.values())), default=None)
 
@@ -142,10 +143,9 @@ class Promises:
             if not node.up:
                 continue
             now, since = node.reads(until), node.well_since()
-            since_by_its_clock = now - (until - since)
             for incident_id, account in self.accounts.items():
-                due_at = _first(account)
-                if due_at is not None and now > max(due_at, since_by_its_clock) + WITHIN:
+                due_at, able_at = _first(account), max(since, account.known_at or since)
+                if due_at is not None and now > max(due_at, now - (until - able_at)) + WITHIN:
                     what = account.owed[1] if account.owed and account.owed[0] == due_at else "what was due"
                     late = f"I1: {what} was owed at {due_at:%H:%M:%S.%f} and has not been done"
                     raise BrokenPromiseError(late, incident_id, node.name)
