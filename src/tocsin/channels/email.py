@@ -1,13 +1,15 @@
 """Email: messages over SMTP, through the company's own mail server.
 
 A server's 250 says that it took the message, not that anybody got it, so a receipt is never "delivered". The
-Message-ID is made from the page's id: a duplicate carries the same one, and mail programs show it once. All mail of an
-incident refers to one made-up first message, so that it makes one thread.
+Message-ID is made from the page's id, or from those of all pages it carries: a duplicate has the same one, and mail
+programs show it once; one that carries more than the last time is shown. All mail of an incident refers to one made-up
+first message, so that it makes one thread.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import re
@@ -270,7 +272,7 @@ def _letter(message: Message, sender: str, to: str, *, eight_bit: bool) -> Email
     letter["To"] = Address(_header(message.person), to_name, to_domain)
     letter["Subject"] = _header(message.subject)
     letter["Date"] = format_datetime(datetime.now(UTC))
-    letter["Message-ID"] = _message_id(message.page_id, domain)
+    letter["Message-ID"] = _message_id(_content(message), domain)
     letter["In-Reply-To"] = thread
     letter["References"] = thread
     letter["Auto-Submitted"] = "auto-generated"
@@ -291,6 +293,13 @@ def _letter(message: Message, sender: str, to: str, *, eight_bit: bool) -> Email
 def _header(text: str) -> str:
     """Text for a header. Python's mail package would decode "=?utf-8?q?=0d=0aBcc:…?=" and end the line with it."""
     return one_line(text, _SUBJECT).replace("=?", "= ?")
+
+
+def _content(message: Message) -> str:
+    """What stands for all that a message tells of."""
+    if not message.carries:
+        return message.page_id
+    return f"bundle-{hashlib.sha256(' '.join(sorted(message.carries)).encode()).hexdigest()[:32]}"
 
 
 def _message_id(name: str, domain: str) -> str:

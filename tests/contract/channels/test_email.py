@@ -96,6 +96,14 @@ def test_the_headers_tell_programs_what_this_is(sink):
     assert headers["Date"].datetime.tzinfo is not None
 
 
+def test_a_bundle_that_grew_before_it_went_out_again_is_another_mail_and_one_that_did_not_is_the_same(sink):
+    for carries in (("page-1", "page-2"), ("page-1", "page-2"), ("page-1", "page-2", "page-3")):
+        send(plain(sink.port), message(TO, page_id="page-1", carries=carries))
+    first, again, grown = (mail.message["Message-ID"] for mail in sink.messages)
+    assert first == again != grown
+    assert "<tocsin-page-1@example.org>" not in {first, grown}
+
+
 def test_a_post_does_not_claim_to_be_important(sink):
     send(plain(sink.port), message(TO, urgent=False))
     assert sink.messages[0].message["Importance"] is None
