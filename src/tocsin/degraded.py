@@ -1,7 +1,7 @@
 """★ "Tocsin is degraded": what people hear when the node cannot do its own work, by mail that needs no database.
 
 Two alarms: one for what keeps pages from going out, and a quieter one for what somebody should look at although pages
-do go out (a row that cannot be read, a clock that was set). Each node mails for itself.
+do go out (a row that cannot be read, a clock that was set, a provider that refuses). Each node mails for itself.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def notes(app: Application) -> Iterator[str]:
             "not follow: ladders stay on time. Set it right; a restart takes the new time as it is."
         )
     yield from SET_ASIDE.warnings()
+    yield from app.providers.warnings()
 
 
 @dataclass(slots=True)

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from tocsin.application import deliver as delivery
 from tocsin.application import receipts, timekeeping
 from tocsin.application.app import Application
 from tocsin.application.records import Page
 from tocsin.bootstrap import Switchboard
-from tocsin.domain.errors import TocsinError, UnavailableError
+from tocsin.domain.errors import HeldError, TocsinError, UnavailableError
 
 WORKERS = 4
 """Sends under way at once on one channel."""
@@ -138,15 +139,15 @@ class Engine:
         self.pulse.trouble[name] = detail
 
     def _keep(self) -> float:
-        self._report()
-        receipts.overdue(self._app)
-        self._forget()
+        _each(self._tick, self._report, lambda: receipts.overdue(self._app), self._forget)  # ladders before all else
+        return self._until(timekeeping.next_tick(self._app))
+
+    def _tick(self) -> None:
         wait = timekeeping.next_tick(self._app)
         until = time.monotonic() + REPORT_EVERY_S  # however much is overdue, results come in between
         while wait is not None and wait <= timedelta(0) and time.monotonic() < until:
             timekeeping.tick(self._app)  # looking takes no turn of the writer, ticking does
             wait = timekeeping.next_tick(self._app)
-        return self._until(wait)
 
     def _report(self) -> None:
         """Results reach the chains about a second after they came, in batches."""
@@ -171,10 +172,8 @@ class Engine:
         if wait is None or wait > timedelta(0):
             self._dispatched_at = time.monotonic()
             return self._until(wait)
-        for name in delivery.due(self._app, self._channels):
-            self._start(name)
-        self._fail_strange()
-        self._hasten_waiting()
+        starts = [partial(self._start, name) for name in delivery.due(self._app, self._channels)]
+        _each(*starts, self._fail_strange, self._hasten_waiting)
         return POLL_S
 
     def _hasten_waiting(self) -> None:
@@ -236,3 +235,21 @@ class Engine:
             delivery.fail(self._app, page, f"It could not be written or sent: {error!r}")
         except TocsinError as again:
             log.warning("The failure of %s could not be kept; its lease will run out. %s", page.id, again.detail)
+
+
+def _each(*steps: Callable[[], object]) -> None:
+    """Take each step whatever became of those before it: a row that somebody holds delays only what needs that row.
+
+    Raises:
+        TocsinError: the first that a step met, once all were taken; that the database is out of reach, at once.
+    """
+    met: list[TocsinError] = []
+    for step in steps:
+        try:
+            step()
+        except TocsinError as error:
+            if isinstance(error, UnavailableError) and not isinstance(error, HeldError):
+                raise
+            met.append(error)
+    if met:
+        raise met[0]

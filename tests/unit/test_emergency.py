@@ -14,6 +14,7 @@ import pytest
 from tests.unit.application.hand_clock import HandClock
 from tests.unit.application.world import NOON, PEOPLE, World, in_memory, laid_out, person, procedures
 from tocsin import degraded, emergency
+from tocsin.application.breaker import Breaker, Leave
 from tocsin.application.alarm import Alarm
 from tocsin.demo.smtp_sink import SmtpSink
 from tocsin.domain.people import Contact
@@ -192,4 +193,13 @@ def test_a_clock_that_was_set_is_a_note_and_says_which_way(world, monkeypatch):
         (note,) = degraded.notes(world.app)
         assert said in note
     monkeypatch.setattr(world.database, "clock_step", lambda: timedelta(seconds=4))
+    assert list(degraded.notes(world.app)) == []
+
+
+def test_a_provider_that_refuses_everything_for_good_is_a_note(world):
+    for _ in range(3):
+        world.app.providers.note("sms", lambda it: it.refused_for_good(0.0, Leave.SEND, "401: Authenticate"))
+    (note,) = degraded.notes(world.app)
+    assert note.startswith("sms has refused for good all of the last 3 messages")
+    world.app.providers.note("sms", Breaker.taken)
     assert list(degraded.notes(world.app)) == []

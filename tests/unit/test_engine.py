@@ -14,8 +14,11 @@ from tests.unit.application.hand_clock import HandClock
 from tests.unit.application.world import NOON, PEOPLE, World, in_memory, laid_out, person, procedures
 from tocsin import engine as module
 from tocsin.application import deliver as delivery
+from tocsin.application import receipts
 from tocsin.application.records import PageState
 from tocsin.bootstrap import Switchboard
+from tocsin.domain import events as ev
+from tocsin.domain.errors import HeldError
 from tocsin.domain.people import Contact, Notify
 from tocsin.engine import Engine
 
@@ -35,8 +38,8 @@ def world(template) -> Iterator[World]:
 
 
 @contextmanager
-def running(world: World) -> Iterator[Engine]:
-    engine = Engine(world.app, Switchboard({}, ""))
+def running(world: World, engine: Engine | None = None) -> Iterator[Engine]:
+    engine = engine or Engine(world.app, Switchboard({}, ""))
     engine.start()
     try:
         yield engine
@@ -109,3 +112,37 @@ def test_pages_that_wait_for_a_worker_hasten_other_ways_but_not_right_after_a_st
         engine._hasten_at = 0.0
         world.app.bell.ring()
         eventually(looked.is_set)
+
+
+def test_a_row_that_another_node_holds_delays_no_ladder(world, monkeypatch):
+    """What is overdue of providers is looked at after the ticks, and what fails there is told of."""
+
+    def held(_app):
+        raise HeldError("A frozen node holds a row.")
+
+    monkeypatch.setattr(receipts, "overdue", held)
+    monkeypatch.setattr(delivery, "due", lambda *_asked: [])
+    monkeypatch.setattr(module, "_FAULT_PAUSE_S", 0.02)
+    world.begin()
+    with running(world) as engine:
+        world.clock.forward(3600)
+        eventually(lambda: len(world.events(ev.RoundOpened)) > 1)
+        eventually(lambda: list(engine.troubles()) == ["A frozen node holds a row."])
+
+
+def test_a_channel_whose_claim_fails_starves_none_of_the_others(world, monkeypatch):
+    claim = delivery.claim
+
+    def claimed(app, channel, limit):
+        if channel == "email":
+            raise HeldError("A frozen node gathers mail.")
+        return claim(app, channel, limit)
+
+    due = delivery.due
+    monkeypatch.setattr(delivery, "claim", claimed)
+    monkeypatch.setattr(delivery, "due", lambda *asked: sorted(due(*asked)))
+    world.begin()
+    world.clock.forward(3600)
+    with running(world, Engine(world.app, Switchboard({}, "", own={"webhook": world.webhook}))) as engine:
+        eventually(lambda: world.webhook.sent)
+        eventually(lambda: list(engine.troubles()) == ["A frozen node gathers mail."])

@@ -56,7 +56,8 @@ def claim(app: Application, transaction: Transaction, channel: str, lease: Lease
         Pages that lead a message each, with those that it carries as their `company`.
     """
     crowds, rule = transaction.crowds, app.shelf.active(transaction).bundles
-    crowds.take_turns(channel)
+    if not crowds.take_turns(channel):  # the next look finds what is left
+        return []
     leaders: list[Page] = []
     for lane in range(POST_LANE + 1):
         while len(leaders) < limit and (first := crowds.first(channel, lane, lease.at)) is not None:
@@ -79,7 +80,7 @@ def _take_or_hold(
     lanes = range(POST_LANE, POST_LANE + 1) if quiet else range(POST_LANE)
     crowd = crowds.about(first.person, channel, now, quiet=quiet, since=now - rule.every, limit=rule.calm + 1)
     pair = first.attempt > 1 and crowds.follows(first.page_id, now - A_PAIR)  # its second call waits for nothing
-    until = None if pair else held_until(rule, crowd, first.lane, now)
+    until = None if pair or first.again else held_until(rule, crowd, first.lane, now)
     if until is not None:
         # Nothing more severe: that may have been committed a moment ago, after its lane was looked at.
         held = crowds.hold(first.person, channel, now, until, lanes=range(first.lane, lanes.stop))

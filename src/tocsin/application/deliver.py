@@ -159,7 +159,8 @@ def send(
     """Hand the message to its channel, if its breaker lets it; no transaction is open. A receipt, or the failure."""
     if isinstance(message, ChannelError):
         return None, message
-    channel = app.providers.guard(channels, page.channel)
+    insists = page.urgent and any(each.attempt % GIVE_UP_LEVEL_AFTER == 0 for each in (page, *page.company))
+    channel = app.providers.guard(channels, page.channel, insists=insists)  # no level is given up untried
     if channel is None:
         return None, ChannelError(f"There is no channel named {page.channel} on this node.", permanent=True)
     try:
@@ -189,20 +190,24 @@ def _prepare(app: Application, transaction: Transaction, page: Page) -> Message 
 
 def _prepare_all(app: Application, transaction: Transaction, page: Page) -> Message | ChannelError | None:
     """The same for a page and its company, of which one alone may be left."""
+    before = sorted(bundles.worth_telling((page, *page.company))[:IN_FULL], key=lambda it: it.incident_id)
+    # Before any page, and in the order of their ids, as everybody locks incidents; no other is locked later.
+    incidents = {each.incident_id: _incident(transaction, each) for each in before}
     now = app.database.now()
     wanted = bundles.wanted(transaction, page, now, now + LEASE)
-    if len(wanted) < 2:  # noqa: PLR2004 - a bundle is more than one
-        return _prepare(app, transaction, wanted[0]) if wanted else None
+    if not wanted:
+        return None
     whom = _whom(app, transaction, page)
     if isinstance(whom, ChannelError):
         return whom
     telling = bundles.worth_telling(wanted)
-    full, others = telling[:IN_FULL], telling[IN_FULL:]
-    # In the order of their ids, as everybody locks incidents.
-    incidents = {each.incident_id: _incident(transaction, each) for each in sorted(full, key=lambda it: it.incident_id)}
-    told = [_written(app, transaction, each, incidents[each.incident_id], whom) for each in full]
-    if len(told) == 1:  # several rounds of one incident
-        return replace(told[0], page_id=wanted[0].id, carries=tuple(each.id for each in wanted))
+    full = [each for each in telling if each.incident_id in incidents][:IN_FULL] or telling[:1]
+    in_full = {each.id for each in full}
+    others = [each for each in telling if each.id not in in_full]
+    told = [_written(app, transaction, each, incidents.get(each.incident_id), whom) for each in full]
+    if len(telling) == 1:  # one alone is left, or several rounds of one incident
+        carries = tuple(each.id for each in wanted) if len(wanted) > 1 else ()
+        return replace(told[0], page_id=wanted[0].id, carries=carries)
     return write_bundle(wanted, told, others, app.base_url(app.shelf.active(transaction)))
 
 
@@ -268,17 +273,43 @@ def _settle_all(app: Application, page: Page, receipt: Receipt | None, failure: 
     left = page.company
 
     def work(transaction: Transaction) -> dict[str, Outcome | None]:
-        if later and failure is not None:  # what a failure leads to takes its time, and the others' leases run
-            transaction.crowds.keep(later, app.database.now() + LEASE)
         in_order = sorted(some, key=lambda each: each.incident_id)  # as everybody locks incidents
         return {each.id: _settle(app, transaction, each, receipt, failure) for each in in_order}
 
     some, later = (page, *left[:SETTLED_AT_ONCE]), left[SETTLED_AT_ONCE:]
     outcomes = app.database.transact(work)
     while later:
+        if failure is not None:  # what it leads to takes its time; no incident is held, so nobody waits in a circle
+            app.database.transact(lambda tx: tx.crowds.keep(later, app.database.now() + LEASE))
         some, later = later[:SETTLED_AT_ONCE], later[SETTLED_AT_ONCE:]
         app.database.transact(work)
+    if left and receipt is not None and not receipt.delivered:
+        _share_fate(app, (page, *left), receipt.provider_id[:_ERROR])
     return outcomes[page.id]
+
+
+def _share_fate(app: Application, pages: tuple[Page, ...], provider_id: str) -> None:
+    """Bad news that came before we had recorded what a message carried counts for all of it: each is tried again."""
+
+    def told(transaction: Transaction) -> Page | None:
+        each = (transaction.pages.get(page.id) for page in pages)
+        leader = next((it for it in each if it is not None and it.state is not PageState.SUPERSEDED), None)
+        ours = leader is not None and provider_id and leader.provider_id == provider_id
+        return leader if ours and leader.state in {PageState.FAILED, PageState.EXHAUSTED} else None
+
+    def work(transaction: Transaction) -> None:
+        for page in sorted(some, key=lambda it: it.incident_id):
+            incident, current = _incident(transaction, page), transaction.pages.get(page.id)
+            if current is None or current.state is not PageState.ACCEPTED or current.provider_id != provider_id:
+                continue
+            transaction.receipts.came(current, PageState.FAILED, app.database.now(), leader.error)
+            if incident is not None:
+                _fall_back(app, transaction, incident, current, last=False)
+
+    leader = app.database.read(told)
+    for start in range(0, len(pages) if leader else 0, SETTLED_AT_ONCE):
+        some = pages[start : start + SETTLED_AT_ONCE]
+        app.database.transact(work)
 
 
 def _settle(

@@ -220,8 +220,11 @@ class Crowds(Protocol):
     `quiet` says whether posts are meant or pages; test pages are neither.
     """
 
-    def take_turns(self, channel: str) -> None:
-        """Wait until no other transaction gathers on this channel, so that no two nodes take each other's company."""
+    def take_turns(self, channel: str) -> bool:
+        """Whether no other transaction gathers on this channel, so that no two nodes take each other's company.
+
+        Nobody waits for a turn: a node that froze within its own would hold up the others' other channels, too.
+        """
         ...
 
     def first(self, channel: str, lane: int, at: datetime) -> Waiting | None:

@@ -29,8 +29,8 @@ _TURNS = 7461637
 
 
 def _waiting(row: Row) -> Waiting:
-    page_id, person, lane, topic, attempt = row
-    return Waiting(page_id, person, lane, topic_of(page_id, topic, lane), attempt)
+    page_id, person, lane, topic, attempt, state = row
+    return Waiting(page_id, person, lane, topic_of(page_id, topic, lane), attempt, again=state != "planned")
 
 
 class CrowdRows:
@@ -39,13 +39,15 @@ class CrowdRows:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
 
-    def take_turns(self, channel: str) -> None:
-        if self._sql.skip:  # SQLite has one writer
-            self._sql.all("SELECT pg_advisory_xact_lock(?, hashtext(?))", (_TURNS, channel))
+    def take_turns(self, channel: str) -> bool:
+        if not self._sql.skip:  # SQLite has one writer
+            return True
+        [(mine,)] = self._sql.all("SELECT pg_try_advisory_xact_lock(?, hashtext(?))", (_TURNS, channel))
+        return bool(mine)
 
     def first(self, channel: str, lane: int, at: datetime) -> Waiting | None:
         rows = self._sql.all(
-            "SELECT id, person, lane, topic, attempt FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
+            "SELECT id, person, lane, topic, attempt, state FROM pages WHERE channel = ? AND lane = ? AND wake_at <= ? "
             f"AND {OURS} ORDER BY wake_at LIMIT 1{self._sql.skip}",
             (channel, lane, micros(at), FOLD_VERSION),
         )
@@ -121,24 +123,24 @@ class CrowdRows:
         now = micros(at)
         return self._sql.run(
             f"UPDATE pages SET wake_at = ? WHERE id IN (SELECT id FROM pages WHERE {_THEIRS} "
-            f"AND wake_at <= ?{self._sql.skip})",
+            f"AND wake_at <= ? AND state = 'planned'{self._sql.skip})",
             (micros(until), person, channel, lanes.start, lanes.stop, now),
         )
 
     def keep(self, pages: Sequence[Page], lease_until: datetime) -> list[Page]:
         known = {page.id: page for page in pages}
-        ids = list(known)
+        ids = [page.id for page in sorted(pages, key=lambda page: (page.incident_id, page.id))]  # as others lock them
         held: dict[str, Page] = {}
         for some in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
             rows = self._sql.all(
-                f"SELECT {COLUMNS} FROM pages WHERE id IN ({marks(len(some))}) AND state = 'sending' AND owner = ?"
-                f"{self._sql.lock}",
+                f"SELECT {COLUMNS} FROM pages WHERE id IN ({marks(len(some))}) AND state = 'sending' AND owner = ? "
+                f"ORDER BY incident_id, id{self._sql.lock}",
                 (*some, pages[0].owner),
             )
             ours = [page for page in map(page_of_row, rows) if page.fence == known[page.id].fence]
             self._sql.many("UPDATE pages SET wake_at = ? WHERE id = ?", [(micros(lease_until), it.id) for it in ours])
             held |= {page.id: page for page in ours}
-        return [held[name] for name in ids if name in held]
+        return [held[name] for name in known if name in held]
 
     def carry(self, pages: Sequence[Page]) -> None:
         leader = pages[0].id

@@ -412,3 +412,14 @@ def test_a_copy_of_a_page_is_told_apart_by_its_fence(nodes):
     assert theirs == replace(mine, fence=2, sent_at=later(10))
     assert not nodes[0].transact(lambda tx: tx.pages.settle(mine, PageState.ACCEPTED, later(11), "", ""))
     assert nodes[1].transact(lambda tx: tx.pages.settle(theirs, PageState.ACCEPTED, later(11), "", ""))
+
+
+def test_a_node_that_froze_while_it_gathered_on_a_channel_keeps_nobody_waiting(nodes):
+    frozen, other = nodes
+
+    def gathering(tx):
+        assert tx.crowds.take_turns("email")
+        return other.transact(lambda it: [it.crowds.take_turns(channel) for channel in ("email", "sms")])
+
+    assert frozen.transact(gathering) == [False, True]
+    assert other.transact(lambda tx: tx.crowds.take_turns("email"))

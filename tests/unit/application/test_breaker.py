@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tocsin.application.breaker import OPENS_AFTER, PROBE_EVERY_S, Breaker, Leave, Providers, provider_of
+from tocsin.application.breaker import OPENS_AFTER, PROBE_EVERY_S, REFUSES_AFTER, Breaker, Leave, Providers, provider_of
 from tocsin.application.deliver import SEND_DEADLINE_S
 from tocsin.application.ports import ChannelError, Message, Receipt
 from tocsin.domain.severity import Severity
@@ -110,6 +110,28 @@ def test_one_that_refuses_slowly_is_waited_for_only_for_as_long_as_one_that_hang
 def test_refusals_for_good_open_nothing_however_many_and_slow(provider, providers, send):
     provider.does, provider.takes_s = GONE, 5.0
     assert {send() for _ in range(20)} == {GONE.detail}
+    assert provider.asked == 20
+    assert providers.open() == {"email": False}
+
+
+def test_refusals_for_good_in_a_row_are_told_of_until_one_is_taken(provider, providers, send, caplog):
+    """A rotated token or a closed account refuses everything for good, and nothing else would show it."""
+    provider.does, provider.takes_s = GONE, 60.0
+    for _ in range(REFUSES_AFTER - 1):
+        send()
+    assert list(providers.warnings()) == [], "a wrong address or two are no account"
+    provider.does = REFUSED
+    send()
+    provider.does = GONE
+    send()
+    [warning] = providers.warnings()
+    assert warning == (
+        "email has refused for good all of the last 3 messages, for 3 min: its account or password may be at fault, or "
+        "an address. The last refusal: 550 no such mailbox"
+    )
+    assert [record.getMessage() for record in caplog.records if "refused" in record.getMessage()] != []
+    provider.works()
+    send()
     assert list(providers.warnings()) == []
     assert providers.open() == {}
 
@@ -146,6 +168,36 @@ def test_a_critical_page_is_tried_whenever_no_other_is(provider, send):
     assert send(replace(CRITICAL, urgent=False)).startswith("Not tried now"), "a post about it is no page"
 
 
+def test_pages_that_insist_are_tried_at_once_two_at_a_time(provider, providers, send):
+    opened(provider, send)
+    insists = providers.guard({"email": provider}, "email", insists=True)
+    met = []
+
+    def another():
+        if len(met) < 2:
+            met.append("")
+            with pytest.raises(ChannelError) as failure:
+                insists.send(PAGE, SEND_DEADLINE_S)
+            met.append(failure.value.detail)
+            assert send(CRITICAL).startswith("Not tried now"), "one that does not insist waits for those under way"
+
+    provider.meanwhile = another
+    with pytest.raises(ChannelError, match="did not finish"):
+        insists.send(PAGE, SEND_DEADLINE_S)
+    assert provider.asked == 2
+    provider.meanwhile = lambda: None
+    assert send(CRITICAL) == HANGS.detail, "none is under way any more"
+
+
+def test_no_more_than_two_that_insist_are_under_way():
+    breaker = Breaker(faults=3, lost_s=24.0, opened_at=5.0, probe_at=10.0)
+    leaves = []
+    for _ in range(3):
+        breaker, leave = breaker.ask(6.0, critical=False, insists=True)
+        leaves.append(leave)
+    assert leaves == [Leave.PROBE, Leave.PROBE, Leave.HOLD]
+
+
 def test_a_refusal_for_good_of_the_page_let_through_lets_another_follow(provider, send):
     opened(provider, send)
     provider.at += PROBE_EVERY_S
@@ -169,7 +221,7 @@ def test_what_was_under_way_when_it_opened_neither_ends_the_page_let_through_nor
     open_one, leave = Breaker(faults=3, lost_s=24.0, opened_at=5.0, probe_at=10.0).ask(11.0, critical=False)
     assert leave is Leave.PROBE
     later = open_one.failed(12.0, Leave.SEND, 8.0, "late")
-    assert (later.probing, later.opened_at, later.faults) == (True, 5.0, 4)
+    assert (later.probing, later.opened_at, later.faults) == (1, 5.0, 4)
     assert later.ended(Leave.SEND) == later
     assert later.ask(99.0, critical=True)[1] is Leave.HOLD
     assert later.taken() == Breaker()

@@ -49,6 +49,14 @@ def test_the_rule_to_the_second(known, lane, now, until):
     assert bundles.held_until(RULE, known, lane, at(now)) == wanted
 
 
+def test_while_another_node_gathers_on_a_channel_nothing_of_it_is_claimed(world, monkeypatch):
+    world.begin()
+    with monkeypatch.context() as other:
+        other.setattr(CrowdRows, "take_turns", lambda *_asked: False)
+        assert delivery.claim(world.app, "email", 9) == []
+    assert len(delivery.claim(world.app, "email", 9)) == 1
+
+
 def flood(world, count, severity="error", name="Flood"):
     for number in range(count):
         world.ingest(signal(f"{name}{number}", severity=severity))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.application.world import NOON, PEOPLE, person, procedures, signal
 from tocsin.application import deliver as delivery
-from tocsin.application.breaker import OPENS_AFTER, Providers
+from tocsin.application.breaker import OPENS_AFTER, Leave, Providers
 from tocsin.application.moves import Reason, Resolution
 from tocsin.application.ports import ChannelError
 from tocsin.application.records import PageState
@@ -126,6 +126,22 @@ def test_a_page_to_a_provider_that_hangs_fails_at_once_and_is_not_lost(world):
     assert states(world)["ana", "email", 1] is PageState.FAILED
     assert states(world)["ana", "webhook", 1] is PageState.ACCEPTED
     assert states(world)["ana", "email", 2] is PageState.PLANNED
+
+
+def test_no_level_is_given_up_before_its_page_was_tried_although_its_provider_hangs(world):
+    alone(world)
+    providers = Providers(world.clock.at.timestamp)  # it stands still
+    world.app = replace(world.app, providers=providers)
+    for _ in range(OPENS_AFTER):
+        providers.note("email", lambda it: it.failed(0.0, Leave.SEND, 8.0, "no answer within 8 s"))
+    providers.note("email", lambda it: replace(it, probing=1))  # another page is let through all the while
+    tried = []
+    world.email.meanwhile = lambda message: tried.append(message.page_id)
+    world.email.down = BUSY
+    world.begin(Severity.MEDIUM)
+    world.pass_time(1)
+    by_attempt = {page.attempt: page.id for page in world.pages()}
+    assert tried == [by_attempt[delivery.GIVE_UP_LEVEL_AFTER]]
 
 
 def alone(world):
