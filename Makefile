@@ -26,7 +26,7 @@ test: $(VENV)/.dev ## the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
 
 simulate: $(VENV)/.dev ## 20,000 fates of the simulator, and every planted bug; about half an hour on two cores
-	$(BIN)/python -m tests.simulation --seeds 20000 --jobs $(WORKERS)
+	$(BIN)/python -m tests.simulation --seeds 20000 --jobs $(WORKERS) $(ARGS)
 	$(BIN)/python -m tests.simulation --planted --jobs $(WORKERS)
 
 check: $(VENV)/.dev ## style, types, directions of imports, links in the docs

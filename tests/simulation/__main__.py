@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
+from collections.abc import Generator
 
 import pytest
 
@@ -22,6 +24,7 @@ def main() -> int:
     asked.add_argument("--seeds", type=int, default=200, help="how many seeds")
     asked.add_argument("--start", type=int, default=0, help="the first seed")
     asked.add_argument("--jobs", type=int, default=1, help="in how many processes")
+    asked.add_argument("--minutes", type=float, default=math.inf, help="begin no more seeds after this long")
     asked.add_argument("--without", default="", help=f"faults to leave out, comma-separated: {', '.join(FAULTS)}")
     asked.add_argument("--trace", action="store_true", help="print everything that happens")
     asked.add_argument("--plant", choices=BUGS, metavar="NAME", help=f"a bug to plant first: {', '.join(BUGS)}")
@@ -36,7 +39,8 @@ def main() -> int:
             BUGS[options.plant].plant(patch)
         if options.seeds == 1:
             return _one(options.start, faults, options.plant or "", trace=options.trace)
-        return _many(options.start, options.seeds, 1 if options.plant else options.jobs, faults)
+        seeds = sweep(options.start, options.seeds, 1 if options.plant else options.jobs, faults)
+        return _many(seeds, options.minutes * 60)
 
 
 def _one(seed: int, faults: frozenset[str], plant: str, *, trace: bool) -> int:
@@ -47,14 +51,18 @@ def _one(seed: int, faults: frozenset[str], plant: str, *, trace: bool) -> int:
     return 1 if result.broken else 0
 
 
-def _many(start: int, seeds: int, jobs: int, faults: frozenset[str]) -> int:
+def _many(parts: Generator[Sweep], within_s: float) -> int:
     began, total = time.perf_counter(), Sweep()
-    for part in sweep(start, seeds, jobs, faults):
+    for part in parts:
         total.add(part)
         for broken in part.broken:
             print(broken, flush=True)
         if total.seeds % SAY_EVERY == 0:
             print(f"{total} so far", file=sys.stderr, flush=True)
+        if time.perf_counter() - began > within_s:
+            print("The time is up; the seeds that follow were not run.")
+            break
+    parts.close()
     print(f"{total}, in {time.perf_counter() - began:.0f} s")
     print(", ".join(f"{count} {what}" for what, count in sorted(total.counts.items())))
     return 1 if total.broken else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -71,7 +71,7 @@ def some(seeds: Iterable[int], faults: frozenset[str] = ALL) -> Sweep:
     return result
 
 
-def sweep(start: int, seeds: int, jobs: int = 1, faults: frozenset[str] = ALL) -> Iterator[Sweep]:
+def sweep(start: int, seeds: int, jobs: int = 1, faults: frozenset[str] = ALL) -> Generator[Sweep]:
     """Run seeds, a chunk after the other; what came of each chunk, in order."""
     chunks = [range(at, min(at + CHUNK, start + seeds)) for at in range(start, start + seeds, CHUNK)]
     return _in_order(jobs, partial(some, faults=faults), chunks)
@@ -118,10 +118,13 @@ def catch_all(within: int = WITHIN_SEEDS, jobs: int = 1) -> Iterator[Caught]:
     return _in_order(jobs, partial(catch, within=within), list(BUGS))
 
 
-def _in_order(jobs: int, do: Callable[[A], B], work: Sequence[A]) -> Iterator[B]:
+def _in_order(jobs: int, do: Callable[[A], B], work: Sequence[A]) -> Generator[B]:
     """A `map` over processes, or here when one is enough."""
     if jobs == 1:
         yield from map(do, work)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    try:
         yield from pool.map(do, work)
+    finally:  # whoever has seen enough does not wait for the rest
+        pool.shutdown(cancel_futures=True)
