@@ -16,7 +16,8 @@ from tocsin.application.deliver import RETRIES, goes_on
 from tocsin.application.handle import BROKEN_RULES
 from tocsin.application.ports import Outcome, Transaction, Word
 from tocsin.application.records import Page, PageState
-from tocsin.domain.errors import NotFoundError
+from tocsin.application.set_aside import SET_ASIDE
+from tocsin.domain.errors import HeldError, NotFoundError
 from tocsin.domain.incident import Incident
 from tocsin.domain.rounds import VOICE
 
@@ -43,9 +44,10 @@ def hear(app: Application, page_id: str, word: Word, callback: str) -> None:
     """
     page = found(app, page_id)
     carried = app.database.read(lambda tx: carried_with(tx, page, word.provider_id, callback))
-    for start in range(0, len(carried), TOGETHER):
-        app.database.transact(partial(_hear_all, app, carried[start : start + TOGETHER], word))
-    app.database.transact(lambda tx: _hear_once(app, tx, page, word, callback))
+    _hear_some(app, carried, word)
+    if app.database.transact(lambda tx: _hear_once(app, tx, page, word, callback)):
+        heard, now = {each.id for each in carried}, app.database.read(lambda tx: _recorded(tx, page, word.provider_id))
+        _hear_some(app, [each for each in now if each.id not in heard], word)  # recorded while the others were heard
     app.bell.ring()
 
 
@@ -55,8 +57,12 @@ def carried_with(transaction: Transaction, page: Page, provider_id: str, callbac
     Only those of which it is recorded: a page that was sent again may go in other company than the first time, and what
     is said of the first message says nothing of those that joined it since.
     """
+    return _recorded(transaction, page, provider_id) if transaction.receipts.is_new(callback) else []
+
+
+def _recorded(transaction: Transaction, page: Page, provider_id: str) -> list[Page]:
     leader = transaction.pages.get(page.id)
-    if leader is None or not transaction.receipts.is_new(callback):
+    if leader is None:
         return []
     message = provider_id or leader.provider_id
     return [
@@ -78,14 +84,21 @@ def found(app: Application, page_id: str) -> Page:
     return page
 
 
+def _hear_some(app: Application, pages: Sequence[Page], word: Word) -> None:
+    for start in range(0, len(pages), TOGETHER):
+        app.database.transact(partial(_hear_all, app, pages[start : start + TOGETHER], word))
+
+
 def _hear_all(app: Application, pages: Sequence[Page], word: Word, transaction: Transaction) -> None:
     for page in pages:
         _hear(app, transaction, page, word)
 
 
-def _hear_once(app: Application, transaction: Transaction, page: Page, word: Word, callback: str) -> None:
-    if transaction.receipts.remember(callback, app.database.now()):
+def _hear_once(app: Application, transaction: Transaction, page: Page, word: Word, callback: str) -> bool:
+    new = transaction.receipts.remember(callback, app.database.now())
+    if new:
         _hear(app, transaction, page, word)
+    return new
 
 
 def _hear(app: Application, transaction: Transaction, page: Page, word: Word) -> None:
@@ -136,6 +149,8 @@ def _hasten(app: Application, transaction: Transaction, incident: Incident | Non
 def overdue(app: Application) -> int:
     """Hasten the other ways of people of whose page its provider took no further notice; how many there were.
 
+    What another node holds for long comes with a later look.
+
     Raises:
         UnavailableError: the database is out of reach; nothing was changed.
     """
@@ -144,20 +159,41 @@ def overdue(app: Application) -> int:
     if next_at is None or next_at > now:  # looking takes no turn of the writer
         return 0
     pages = app.database.read(lambda tx: tx.receipts.overdue(now, BATCH))
-    app.database.transact(lambda tx: _overdue(app, tx, pages))
-    app.bell.ring()
-    return len(pages)
+    noticed = app.database.transact(lambda tx: _overdue(app, tx, pages)) if pages else 0
+    if noticed:
+        app.bell.ring()
+    return noticed
 
 
-def _overdue(app: Application, transaction: Transaction, pages: list[Page]) -> None:
+def _overdue(app: Application, transaction: Transaction, pages: list[Page]) -> int:
+    """Each page by itself, so that one that is in the way stops no other; how many are done with."""
+    noticed, held = 0, set[str]()
     for page in sorted(pages, key=lambda it: (it.incident_id, it.id)):
-        incident = _incident(transaction, page)
-        current = transaction.pages.get(page.id)
-        if current is not None and current.state is PageState.ACCEPTED:
-            log.warning("There is no word of page %s by %s; other ways are tried.", page.id, page.channel)
-            _hasten(app, transaction, incident, current)
-        else:
-            transaction.receipts.no_longer_awaited(page)
+        if page.incident_id in held:  # waiting for it once is enough
+            continue
+        problem = transaction.attempt(partial(_unheard, app, transaction, page))
+        if isinstance(problem, HeldError):
+            held.add(page.incident_id)
+            continue
+        if problem is not None:
+            SET_ASIDE.note(f"Other ways than page {page.id} keep their time: its rows are broken.", problem)
+            transaction.attempt(partial(_await_no_longer, transaction, page))
+        noticed += 1
+    return noticed
+
+
+def _unheard(app: Application, transaction: Transaction, page: Page) -> None:
+    incident = _incident(transaction, page)
+    current = transaction.pages.get(page.id)
+    if current is not None and current.state is PageState.ACCEPTED:
+        log.warning("There is no word of page %s by %s; other ways are tried.", page.id, page.channel)
+        _hasten(app, transaction, incident, current)
+    else:
+        transaction.receipts.no_longer_awaited(page)
+
+
+def _await_no_longer(transaction: Transaction, page: Page) -> None:
+    transaction.receipts.no_longer_awaited(page)
 
 
 def _incident(transaction: Transaction, page: Page) -> Incident | None:

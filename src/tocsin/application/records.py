@@ -79,13 +79,17 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The most urgent page that is due on a channel, or post; `page_id` names it."""
+    """The most urgent page that is due on a channel, or post; `page_id` names it.
+
+    `again` is true where its claim ran out: its node died, perhaps, and it has waited long enough.
+    """
 
     page_id: str
     person: str
     lane: int
     topic: Topic
     attempt: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,11 @@ class ReceiptRows:
         return [page_of_row(row) for row in rows]
 
     def next_at(self) -> datetime | None:
-        return optional_instant(self._sql.all("SELECT min(receipt_by) FROM pages WHERE receipt_by IS NOT NULL")[0][0])
+        rows = self._sql.all(
+            f"SELECT receipt_by FROM pages WHERE receipt_by IS NOT NULL AND {OURS} ORDER BY receipt_by LIMIT 1",
+            (FOLD_VERSION,),
+        )
+        return optional_instant(rows[0][0]) if rows else None
 
     def carried(self, page: Page) -> list[Page]:
         rows = self._sql.all(
