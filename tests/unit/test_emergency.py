@@ -14,8 +14,8 @@ import pytest
 from tests.unit.application.hand_clock import HandClock
 from tests.unit.application.world import NOON, PEOPLE, World, in_memory, laid_out, person, procedures
 from tocsin import degraded, emergency
-from tocsin.application.breaker import Breaker, Leave
 from tocsin.application.alarm import Alarm
+from tocsin.application.breaker import Breaker, Leave
 from tocsin.demo.smtp_sink import SmtpSink
 from tocsin.domain.people import Contact
 from tocsin.domain.procedures import Degraded, Mail
