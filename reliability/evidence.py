@@ -14,6 +14,8 @@ from reliability.runs import Run
 Figures = Mapping[str, Run]
 """The kept run of each driver, by its name."""
 
+SHORT = "not shown in a short run"
+_MISSING = "?"
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
@@ -54,10 +56,22 @@ def _finding(driver: Driver, claim: Claim, run: Run | None) -> Finding:
     seen = claim.seen.format_map(_Words(row))
     if run["ended"] != "finished" and not claim.where:
         return Finding(driver, claim, Verdict.NOT_SHOWN, _why_not(driver, run))
-    held = (claim.own or row.get("holds", True) is True) and all(meets(row, bar) for bar in claim.bars)
     if not claim.bars and "holds" not in row:
         return Finding(driver, claim, Verdict.NOT_SHOWN, f"{seen}; the driver passed no judgement")
-    return Finding(driver, claim, Verdict.HELD if held else Verdict.FELL_SHORT, seen)
+    return Finding(driver, claim, *_judged(claim, row, seen, quick=run["quick"]))
+
+
+def _judged(claim: Claim, row: Mapping[str, Any], seen: str, *, quick: bool) -> tuple[Verdict, str]:
+    """A figure that is missing shows nothing, nor does a short run that holds by a bar lower than the claim's."""
+    content = claim.own or row.get("holds", True) is True
+    met = all(meets(row, bar) for bar in claim.bars)
+    if not content:
+        return Verdict.FELL_SHORT, seen
+    if _MISSING in seen:
+        return Verdict.NOT_SHOWN, f"{seen}; a figure is missing"
+    if quick and (not claim.bars or (not met and "holds" in row and not claim.own)):
+        return Verdict.NOT_SHOWN, f"{seen}; {SHORT}"
+    return Verdict.HELD if met else Verdict.FELL_SHORT, seen
 
 
 def _why_not(driver: Driver, run: Run) -> str:
@@ -101,7 +115,7 @@ class _Words(dict[str, Any]):
 
 class _Unknown:
     def __format__(self, form: str) -> str:
-        return "?"
+        return _MISSING
 
     def __getattr__(self, name: str) -> _Unknown:
         return self

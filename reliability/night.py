@@ -271,7 +271,8 @@ def main() -> int:
     parser.add_argument("--database-url", help="an empty PostgreSQL database; SQLite when left out")
     asked = parser.parse_args()
     began = time.monotonic()
-    steps = [answered_by_key, answered_by_text, refused, lost, *([paired] if asked.seconds >= 120 else [])]
+    pairs = asked.seconds >= 120
+    steps = [answered_by_key, answered_by_text, refused, lost, *([paired] if pairs else [])]
     figures: dict[str, Any] = {"second_call_after_s": None}
     held = []
     with Night(asked.database_url) as night:
@@ -283,7 +284,8 @@ def main() -> int:
             figures |= {key: value for key, value in line.items() if key != "incident"}
         figures["calls_after_an_answer"] = sum(len(calls_about(night, it)) - 1 for it in ("Key", "Text", "Forged"))
     claim = (
-        "Calls come in pairs, a key and a text reply acknowledge, and calls back that are not genuine change nothing."
+        f"{'Calls come in pairs, a' if pairs else 'A'} key and a text reply acknowledge, and calls back that are not "
+        "genuine change nothing."
     )
     holds = all(held) and not figures["calls_after_an_answer"]
     seconds = round(time.monotonic() - began, 1)

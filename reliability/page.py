@@ -11,7 +11,7 @@ from string import Template
 
 from reliability import chart
 from reliability.drivers import DRIVERS, Driver
-from reliability.evidence import Figures, Finding, Verdict, fell_short, findings
+from reliability.evidence import SHORT, Figures, Finding, Verdict, fell_short, findings
 from reliability.runs import ROOT
 
 FIGURES = ROOT / "docs" / "reliability" / "figures.json"
@@ -77,7 +77,7 @@ def _tables(found: Sequence[Finding], figures: Figures) -> Iterator[str]:
         for each in group:
             claim, run = each.claim, figures.get(each.driver.name)
             verdict = str(each.verdict) if each.verdict is Verdict.HELD else f"**{each.verdict}**"
-            short = "; a short run" if run and run["quick"] else ""
+            short = "; a short run" if run and run["quick"] and not each.seen.endswith(SHORT) else ""
             test = f"; [test](../{claim.test})" if claim.test else ""
             yield f"| {claim.text} | {claim.bar} | {each.seen}{short} | {verdict}{test} |"
         yield ""

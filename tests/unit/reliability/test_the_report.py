@@ -54,8 +54,10 @@ def test_kept_figures_are_what_the_claims_ask_for():
         ({"back_s": 1.5, "holds": True}, Verdict.HELD),
         ({"back_s": 1.5, "holds": False}, Verdict.FELL_SHORT),
         ({"back_s": 2.5, "holds": True}, Verdict.FELL_SHORT),
-        ({"back_s": None}, Verdict.FELL_SHORT),
-        ({}, Verdict.FELL_SHORT),
+        ({"back_s": None}, Verdict.NOT_SHOWN),
+        ({"holds": True}, Verdict.NOT_SHOWN),
+        ({"holds": False}, Verdict.FELL_SHORT),
+        ({}, Verdict.NOT_SHOWN),
     ],
 )
 def test_a_claim_holds_when_its_bars_are_met_and_its_driver_does_not_say_otherwise(line, verdict):
@@ -66,6 +68,24 @@ def test_without_a_bar_and_without_a_judgement_of_the_driver_nothing_is_shown():
     unjudged = replace(DRIVER, claims=(replace(CLAIM, bars=()),))
     assert found(unjudged, {"back_s": 9}) == (Verdict.NOT_SHOWN, "after 9 s; the driver passed no judgement")
     assert found(unjudged, {"back_s": 9, "holds": True}) == (Verdict.HELD, "after 9 s")
+
+
+def test_a_figure_that_is_missing_shows_nothing_although_the_driver_is_content():
+    """A short run may leave a part out, such as the second call of a pair."""
+    unbarred = replace(DRIVER, claims=(replace(CLAIM, bars=()),))
+    assert found(unbarred, {"holds": True}) == (Verdict.NOT_SHOWN, "after ? s; a figure is missing")
+
+
+def test_a_short_run_shows_a_claim_only_by_the_bars_as_they_are_written():
+    unbarred = replace(DRIVER, claims=(replace(CLAIM, bars=()),))
+    for driver, back_s in ((DRIVER, 2.5), (unbarred, 1.5)):
+        verdict, seen = found(driver, {"back_s": back_s, "holds": True}, quick=True)
+        assert (verdict, seen) == (Verdict.NOT_SHOWN, f"after {back_s} s; not shown in a short run")
+    assert found(DRIVER, {"back_s": 1.5, "holds": True}, quick=True)[0] is Verdict.HELD
+    assert found(DRIVER, {"back_s": 2.5}, quick=True)[0] is Verdict.FELL_SHORT, "it judged nothing itself"
+    assert found(unbarred, {"back_s": 1.5, "holds": False}, quick=True)[0] is Verdict.FELL_SHORT
+    text = page.render({"back": run_of({"back_s": 2.5, "holds": True}, quick=True)}, [DRIVER])
+    assert "| after 2.5 s; not shown in a short run | **not shown**; [test]" in text
 
 
 def test_a_driver_that_failed_or_took_too_long_shows_nothing():
