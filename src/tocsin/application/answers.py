@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from tocsin.application.app import Application
@@ -20,13 +21,18 @@ from tocsin.application.links import answer_code
 from tocsin.application.ports import Transaction
 from tocsin.application.receipts import TOGETHER, carried_with, taken_by_now
 from tocsin.application.records import Page, PageState
+from tocsin.application.set_aside import SET_ASIDE
 from tocsin.domain import commands as cmd
+from tocsin.domain.errors import HeldError
 from tocsin.domain.events import Actor
 from tocsin.domain.incident import Incident
 from tocsin.domain.people import dialled
 
 HINTS = 3
 """How often a number is told what to reply about one page: whoever answers by itself must not be answered for ever."""
+
+WRONG_CODES = 10
+"""After this many from one number within an hour its codes count no more: a sender's number is easily forged."""
 
 _REPLY = re.compile(r"\W*(?:(ack|ok|yes|no)\W+)?(\d{3})[ -]?(\d{3})\W*", re.ASCII | re.IGNORECASE)
 """A code, and one word at the most: an automatic reply that repeats our message holds the code among other words."""
@@ -42,7 +48,7 @@ class Said(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of an answer.
+    """What stands after an answer, of one incident.
 
     Args:
         counted: whether it is so now: they have it, or are asked no more.
@@ -50,7 +56,9 @@ class Heard:
         title: of the incident.
         holder: name of who has it; empty when nobody does, or it is over.
         over: whether the incident has ended.
-        more: how many other incidents the same message was about.
+        waits: whether it waits for this answer still.
+        broken: whether the incident cannot be read.
+        others: the same of every other incident that the message was about.
     """
 
     counted: bool
@@ -58,7 +66,9 @@ class Heard:
     title: str = ""
     holder: str = ""
     over: bool = False
-    more: int = 0
+    waits: bool = False
+    broken: bool = False
+    others: tuple[Heard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,8 @@ class Given:
 def answer(app: Application, given: Given) -> Heard:
     """Let the person a page was sent to answer it, and all that went out in the same message.
 
+    An incident that cannot be read, or whose rules are broken, is left as it is, and takes no other with it.
+
     Raises:
         UnavailableError: the database is out of reach; what was not answered goes on.
     """
@@ -91,7 +103,7 @@ def answer(app: Application, given: Given) -> Heard:
     for start in range(0, len(carried), TOGETHER):  # remembered with the last, so that nothing is left out
         _in_one(app, given, carried[start : start + TOGETHER], last=False)
     _in_one(app, given, [page], last=True)
-    return app.database.read(lambda tx: _heard(app, tx, page, given.said))
+    return app.database.read(lambda tx: _stands(app, tx, page, given.said))
 
 
 def _in_one(app: Application, given: Given, pages: Sequence[Page], *, last: bool) -> None:
@@ -99,7 +111,11 @@ def _in_one(app: Application, given: Given, pages: Sequence[Page], *, last: bool
         if last and not transaction.receipts.remember(given.callback, app.database.now()):
             return
         for page in pages:
-            _answer(app, transaction, given, page)
+            problem = transaction.attempt(partial(_answer, app, transaction, given, page))
+            if isinstance(problem, HeldError):  # it may well go when the provider calls again
+                raise problem
+            if problem is not None:
+                SET_ASIDE.note(f"An answer to {page.incident_id or 'a test page'} could not be kept.", problem)
         app.crash("decide.before_commit")
 
     app.database.transact(work)
@@ -129,22 +145,46 @@ def _asks_for(incident: Incident, page: Page, said: Said) -> bool:
     return page.round in incident.open_rounds and (said is Said.CANNOT or page.round >= incident.episode)
 
 
-def _heard(app: Application, transaction: Transaction, page: Page, said: Said) -> Heard:
-    """What stands now; the same for the first time and for every other."""
-    incident = transaction.incidents.load(page.incident_id) if page.incident_id else None
-    if incident is None:
+def _stands(app: Application, transaction: Transaction, page: Page, said: Said) -> Heard:
+    """What stands now of all that the message was about; the same for the first time and for every other."""
+    if not page.incident_id:
         return Heard(counted=True)
+    pages = _by_incident(transaction, page)
+    incidents = transaction.incidents.load_all(list(pages))
+    heard = [_heard(app, transaction, each, incidents.get(each.incident_id), said) for each in pages.values()]
+    return replace(heard[0], others=tuple(heard[1:]))
+
+
+def _by_incident(transaction: Transaction, page: Page) -> dict[str, Page]:
+    """The newest round's page of each incident that went out in the same message; the leader's incident first."""
+    newest: dict[str, Page] = {}
+    for each in (page, *transaction.receipts.carried(page)):
+        if each.incident_id not in newest or each.round > newest[each.incident_id].round:
+            newest[each.incident_id] = each
+    return newest
+
+
+def _heard(app: Application, transaction: Transaction, page: Page, incident: Incident | None, said: Said) -> Heard:
+    if incident is None:
+        return Heard(counted=False, incident_id=page.incident_id, broken=True)
     if not incident.is_open:
         return Heard(counted=False, incident_id=incident.id, title=incident.title, over=True)
     people, has_it = app.shelf.active(transaction).people, incident.acknowledged_by
-    waits = any(page.person in it.persons for it in incident.unanswered if it.number == page.round)
+    waits = _asks_for(incident, page, said)
+    if said is Said.CANNOT:
+        waits = any(page.person in it.persons for it in incident.unanswered if it.number == page.round)
     return Heard(
         counted=has_it == page.person if said is Said.TAKE else not waits and has_it != page.person,
         incident_id=incident.id,
         title=incident.title,
         holder=people[has_it].name if has_it in people else has_it,
-        more=len(transaction.receipts.carried(page)),
+        waits=waits,
     )
+
+
+def asked_about(app: Application, page: Page) -> int:
+    """How many incidents one answer to a page is about."""
+    return app.database.read(lambda tx: len(_by_incident(tx, page)))
 
 
 def read_reply(text: str) -> tuple[Said, str] | None:
@@ -163,6 +203,8 @@ def read_reply(text: str) -> tuple[Said, str] | None:
 def meant_by(app: Application, number: str, code: str) -> Page | None:
     """The page whose code somebody replied with; None when it is none of theirs.
 
+    One whose round is over matches too: nothing comes of it but being told who has it.
+
     Args:
         app: the application.
         number: theirs, as the provider knows it.
@@ -174,24 +216,48 @@ def meant_by(app: Application, number: str, code: str) -> Page | None:
     return None
 
 
-def hint(app: Application, number: str) -> str | None:
-    """The code to reply with for what waits for an answer; None where nothing does, or it was said often enough."""
+def guessed_too_often(app: Application, number: str) -> bool:
+    """Whether so many wrong codes came from a number within this hour that none counts."""
+    return not app.database.read(lambda tx: tx.receipts.is_new(_wrong(app, number)[-1]))
+
+
+def _wrong(app: Application, number: str) -> list[str]:
+    hour = int(app.database.now().timestamp()) // 3600
+    return [f"wrong {dialled(number)} {hour} {count}" for count in range(WRONG_CODES)]
+
+
+def hint(app: Application, number: str, callback: str, *, wrong: bool) -> Page | None:
+    """The page whose code to reply with, of what waits for an answer; None where nothing does, or it was said before.
+
+    Args:
+        app: the application.
+        number: of whoever wrote something else, as the provider knows it.
+        callback: what makes this call of the provider different from all others; heard twice, nothing is said.
+        wrong: whether it was a code, and none of theirs.
+    """
     pages = _sent_to(app, number)
+    if not pages:  # a stranger
+        return None
+    waiting = app.database.read(lambda tx: next((page for page in pages if _waits(tx, page)), None))
 
-    def work(transaction: Transaction) -> str | None:
-        waiting = next((page for page in pages if _waits(transaction, page)), None)
-        if waiting is None:
-            return None
-        marks = (f"hint {waiting.id} {count}" for count in range(HINTS))
-        told = any(transaction.receipts.remember(mark, app.database.now()) for mark in marks)
-        return answer_code(app, waiting.id) if told else None
+    def first(transaction: Transaction, marks: Sequence[str]) -> bool:
+        return any(transaction.receipts.remember(mark, app.database.now()) for mark in marks)
 
-    return app.database.transact(work)
+    def work(transaction: Transaction) -> bool:
+        if not first(transaction, [callback]):
+            return False
+        if wrong:
+            first(transaction, _wrong(app, number))
+        return waiting is not None and first(transaction, [f"hint {waiting.id} {count}" for count in range(HINTS)])
+
+    return waiting if app.database.transact(work) else None
 
 
 def _waits(transaction: Transaction, page: Page) -> bool:
-    incident = transaction.incidents.load(page.incident_id)
-    return incident is not None and page.round in incident.open_rounds
+    """Whether anything that went out in its message waits; in a read, which locks nothing."""
+    pages = _by_incident(transaction, page)
+    incidents = transaction.incidents.load_all(list(pages))
+    return any(it in incidents and pages[it].round in incidents[it].open_rounds for it in pages)
 
 
 def _sent_to(app: Application, number: str) -> list[Page]:

@@ -29,12 +29,13 @@ def write_bundle(pages: Sequence[Page], told: Sequence[Message], others: Sequenc
     worst, count = told[0], len(told) + len(others)
     subject = _subject(worst, count, urgent=leader.urgent)
     why = (
-        f"You, because {count} incidents page you within a short time; each waits for its own answer."
+        f"You, because {count} incidents page you within a short time."
         if leader.urgent
         else "For your information; nothing is asked of you."
     )
     following = "What comes in from now on waits for the next message, unless it is more severe than all of these."
-    lines = [subject, "", why, following, f"All that is open: {base_url}/", ""]
+    each = ["Each waits for its own answer, by its own link."] if leader.urgent else []
+    lines = [subject, "", why, *each, following, f"All that is open: {base_url}/", ""]
     for message in told:
         lines += [*_in_full(message), ""]
     if others:
@@ -55,6 +56,7 @@ def write_bundle(pages: Sequence[Page], told: Sequence[Message], others: Sequenc
             "severity": worst.severity.value,
             "topic": "bundle",
             "count": str(count),
+            "ids": " ".join(list(dict.fromkeys(other.incident_id for other in told[1:]))[:IN_FULL]),
             "why": why,
             "next": following,
             "link": "",

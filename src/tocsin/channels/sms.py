@@ -11,7 +11,7 @@ from datetime import timedelta
 from tocsin.application.ports import Message, Receipt
 from tocsin.channels.sending.settings import ChannelSettings
 from tocsin.channels.sending.text import one_line
-from tocsin.channels.sending.twilio import STATUS, Twilio, all_of
+from tocsin.channels.sending.twilio import STATUS, Twilio, all_of, count_of
 
 SEGMENTS = 3
 WORD_WITHIN = timedelta(seconds=20)
@@ -56,16 +56,27 @@ def text_of(message: Message) -> str:
     """What fits: always how to answer and the link, then the subject, then why this person."""
     code = message.answering.code if message.answering else ""
     link = message.facts.get("link") or message.facts.get("url", "")
-    how = [f"Reply {code} to take {all_of(message)}, NO {code} if you cannot."] if code else []
+    how = [f"Reply {code} to take {all_of(count_of(message))}, NO {code} if you cannot."] if code else []
     rest = [_plain(line) for line in [*how, link] if line]
     subject = _plain(one_line(message.subject, _SUBJECT)) or "Tocsin"
     why = _plain(message.facts.get("why", "")) if message.urgent else ""
     whole = [subject, *([why] if why else []), *rest]
     if segments("\n".join(whole)) <= SEGMENTS:
-        return "\n".join(whole)
+        return "\n".join(_with_ids(message, whole))
     while len(subject) > 1 and segments("\n".join([subject, *rest])) > SEGMENTS:
         subject = subject[:-1]
     return "\n".join([subject, *rest])
+
+
+def _with_ids(message: Message, lines: list[str]) -> list[str]:
+    """The lines with as many ids of what else the message is about as fit, after the subject."""
+    ids, others = message.facts.get("ids", "").split(), count_of(message) - 1
+    for named in range(len(ids), 0, -1):
+        more = f" +{others - named}" if others > named else ""
+        longer = [lines[0], f"Also {' '.join(ids[:named])}{more}", *lines[1:]]
+        if segments("\n".join(longer)) <= SEGMENTS:
+            return longer
+    return lines
 
 
 def segments(text: str) -> int:

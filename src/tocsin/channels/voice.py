@@ -12,7 +12,7 @@ from tocsin.application.ports import Message, Receipt
 from tocsin.channels.sending import twiml
 from tocsin.channels.sending.settings import ChannelSettings
 from tocsin.channels.sending.text import one_line
-from tocsin.channels.sending.twilio import KEYS, STATUS, Twilio, all_of
+from tocsin.channels.sending.twilio import KEYS, STATUS, Twilio, all_of, count_of
 
 RINGS_S = 20
 """Seconds a phone rings: most voice boxes answer later."""
@@ -75,4 +75,4 @@ def _press(message: Message) -> str:
         return " Press any key to show that you heard this."
     if message.answering is None or not message.answering.code:
         return ""
-    return f" Press 1 to take {all_of(message)}. Press 2 if you cannot."
+    return f" Press 1 to take {all_of(count_of(message))}. Press 2 if you cannot."

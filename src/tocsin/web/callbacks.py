@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Mapping
-from urllib.parse import parse_qs, parse_qsl
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.application.answers import Given, Heard, Said, answer, hint, meant_by, read_reply
+from tocsin.application.answers import (
+    Given,
+    Said,
+    answer,
+    asked_about,
+    guessed_too_often,
+    hint,
+    meant_by,
+    read_reply,
+)
 from tocsin.application.app import Application
+from tocsin.application.links import answer_code
 from tocsin.application.ports import Outcome, Word
 from tocsin.application.receipts import found, hear
 from tocsin.channels.sending import twiml
-from tocsin.channels.sending.twilio import KEYS, REPLY, STATUS, signature, word_of
+from tocsin.channels.sending.twilio import KEYS, REPLY, STATUS, all_of, signature, word_of
 from tocsin.domain.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from tocsin.web.answer_words import told
 from tocsin.web.problems import GoneError
 
 PATHS = (f"{STATUS}/{{page}}", f"{KEYS}/{{page}}", REPLY)
@@ -71,28 +82,37 @@ class Callbacks:
         key, sid = fields.get("Digits", "")[:1], fields.get("CallSid", "")
         if page.incident_id and key in _KEYS:
             given = Given(page, _KEYS[key], "voice", f"keys {sid} {key}", sid)
-            return _xml(twiml.say(_told(answer(self._app, given), given.said)))
+            return _xml(twiml.say(told(answer(self._app, given), given.said)))
         if key:  # whichever: somebody is there
             hear(self._app, page.id, Word(sid, Outcome.DELIVERED), f"keys {sid} {key}")
         if not page.incident_id:
             return _xml(twiml.say("Thank you. This was only a test."))
-        return _xml(twiml.ask("Press 1 to take it. Press 2 if you cannot.", self._address(request)))
+        words = f"Press 1 to take {all_of(asked_about(self._app, page))}. Press 2 if you cannot."
+        return _xml(twiml.ask(words, self._address(request)))
 
     def _replied(self, request: Request, body: bytes) -> Response:
         fields = self._genuine(request, body, timed=False)
-        number = fields.get("From", "")
+        number, callback = fields.get("From", ""), f"reply {fields.get('MessageSid', '')}"
         read = read_reply(fields.get("Body", ""))
+        if read is not None and guessed_too_often(self._app, number):
+            log.warning(
+                "Codes from the number that ends in %s count no more for this hour: too many were wrong; "
+                "links and keys count.",
+                number[-4:],
+            )
+            return _xml(twiml.NOTHING)
         page = meant_by(self._app, number, read[1]) if read else None
         if read is None or page is None:
-            return _xml(self._hinted(number))
-        given = Given(page, read[0], "sms", f"reply {fields.get('MessageSid', '')}")
-        return _xml(twiml.write(_told(answer(self._app, given), given.said)))
+            return _xml(self._hinted(number, callback, wrong=read is not None))
+        given = Given(page, read[0], "sms", callback)
+        return _xml(twiml.write(told(answer(self._app, given), given.said)))
 
-    def _hinted(self, number: str) -> str:
-        code = hint(self._app, number)
-        if code is None:
+    def _hinted(self, number: str, callback: str, *, wrong: bool) -> str:
+        page = hint(self._app, number, callback, wrong=wrong)
+        if page is None:
             return twiml.NOTHING
-        return twiml.write(f"Nothing was changed. Reply {code} to take it, NO {code} if you cannot.")
+        code, what = answer_code(self._app, page.id), all_of(asked_about(self._app, page))
+        return twiml.write(f"Nothing was changed. Reply {code} to take {what}, NO {code} if you cannot.")
 
     def _genuine(self, request: Request, body: bytes, *, timed: bool) -> Fields:
         """The fields of a call that the service made.
@@ -114,7 +134,8 @@ class Callbacks:
             raise UnavailableError(f"{error.detail} Nothing was changed.") from error
         address = self._address(request)
         said = request.headers.get("x-twilio-signature", "")
-        if not hmac.compare_digest(signature(token, address, sent).encode(), said.encode()):
+        signed = [hmac.compare_digest(signature(token, one, sent).encode(), said.encode()) for one in forms(address)]
+        if not any(signed):
             log.warning("A call of %s is not signed as Twilio signs one of that address; nothing was changed.", address)
             raise ForbiddenError(
                 "This is not signed by the account that text messages and calls go out by; nothing was changed."
@@ -141,20 +162,16 @@ def _form(body: bytes) -> list[tuple[str, str]]:
         raise InvalidError("This form has more fields than any that Twilio sends; nothing was changed.") from error
 
 
-def _told(heard: Heard, said: Said) -> str:
-    """What came of an answer, in words that can be read and heard."""
-    if not heard.incident_id:
-        return "Thank you. This was only a test."
-    more = f" and {heard.more} more" if heard.more else ""
-    if heard.over:
-        return f"{heard.incident_id} is over; nothing was changed."
-    if heard.counted and said is Said.TAKE:
-        return f"You have {heard.incident_id}{more}: {heard.title}"
-    if heard.holder:
-        return f"{heard.holder} has {heard.incident_id}{more}."
-    if heard.counted:
-        return f"Noted: you cannot take {heard.incident_id}{more}. The next is paged."
-    return f"{heard.incident_id} no longer waits for an answer to that message; nothing was changed."
+def forms(address: str) -> Sequence[str]:
+    """An address as it may have been signed: as it is, and with its port left out or added.
+
+    Twilio's own validators try both, since what signs is not of one mind about ports (Twilio, *Webhooks security*).
+    """
+    parts = urlsplit(address)
+    port = f":{parts.port}" if parts.port else ""
+    default = ":443" if parts.scheme == "https" else ":80"
+    other = parts.netloc.removesuffix(port) if port else parts.netloc + default
+    return address, parts._replace(netloc=other).geturl()
 
 
 def _xml(content: str) -> Response:

@@ -12,12 +12,14 @@ from reliability.providers import FakeTwilio, sign
 from tests.acceptance.web.conftest import SETUP, URL, settings_of
 from tocsin.application import deliver as delivery
 from tocsin.application import timekeeping
+from tocsin.application.answers import WRONG_CODES
 from tocsin.application.callbacks import COUNTS_FOR
 from tocsin.application.catalogue import OPERATIONS
 from tocsin.bootstrap import Switchboard
 from tocsin.domain.errors import InvalidError
 from tocsin.domain.severity import Severity
 from tocsin.procedures.loader import document
+from tocsin.web.callbacks import forms
 
 REPLY = f"{URL}/callbacks/twilio/reply"
 NUMBER = "+15550100007"
@@ -183,6 +185,24 @@ def test_the_signature_is_over_our_public_address_whatever_host_the_request_name
     assert seen(night, incident) != before
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_signature_may_be_over_our_address_with_its_port_added(night, incident, twilio, kind):
+    url, form = every_callback(twilio)[kind]
+    before = seen(night, incident)
+    assert post(night, url, form, signed_url=url.replace(URL, f"{URL}:8443")).status_code == 403
+    assert seen(night, incident) == before
+    assert post(night, url, form, signed_url=url.replace(URL, f"{URL}:80")).status_code in {200, 204}
+    assert seen(night, incident) != before
+
+
+def test_an_address_is_signed_with_its_port_or_without():
+    assert [set(forms(f"https://{host}/a?b=c:1")) for host in ("t.example.org:8443", "t.example.org", "[::1]:443")] == [
+        {"https://t.example.org:8443/a?b=c:1", "https://t.example.org/a?b=c:1"},
+        {"https://t.example.org/a?b=c:1", "https://t.example.org:443/a?b=c:1"},
+        {"https://[::1]:443/a?b=c:1", "https://[::1]/a?b=c:1"},
+    ]
+
+
 @pytest.mark.parametrize("kind", ["key", "delivered", "busy"])
 def test_a_stale_call_changes_nothing(night, incident, twilio, kind, monkeypatch):
     url, form = every_callback(twilio)[kind]
@@ -288,6 +308,23 @@ def test_a_wrong_code_changes_nothing_and_is_told_which(night, incident, twilio)
     wrong = f"{(int(code) + 1) % 10**6:06}"
     assert f"Reply {code} to take it" in words(post(night, REPLY, wrote(wrong)))
     assert seen(night, incident) == before
+
+
+def test_after_too_many_wrong_codes_no_code_counts_and_nothing_is_said(night, incident, twilio, caplog):
+    """Whoever forges a number cannot try all codes; the link and the call still count."""
+    code = code_in(text(twilio))
+    for count in range(WRONG_CODES):
+        post(night, REPLY, wrote(f"{(int(code) + 1 + count) % 10**6:06}", sid=f"SM-{count}"))
+    before = seen(night, incident)
+    assert words(post(night, REPLY, wrote(code, sid="SM-right"))) == ""
+    assert seen(night, incident) == before
+    assert "too many were wrong" in caplog.text
+    assert words(post(night, *every_callback(twilio)["key"])) == f"You have {incident}: Claudex is down"
+
+
+def test_words_that_are_heard_again_are_answered_once(night, incident, twilio):
+    assert "Reply" in words(post(night, REPLY, wrote("hello")))
+    assert words(post(night, REPLY, wrote("hello"))) == ""
 
 
 def test_an_automatic_reply_that_repeats_our_message_changes_nothing(night, incident, twilio):

@@ -83,6 +83,14 @@ def test_a_post_asks_for_nothing_and_a_bundle_for_all(sms):
     )
     assert text_of(plain) == "CRITICAL claudex is down\nhttps://x"
     assert "Reply 123456 to take all 12, NO" in text_of(message(sms.address, facts={"count": "12"}))
+    ids = [f"INC-20261122-2142{number}" for number in range(10, 29)]
+    listed = text_of(message(sms.address, facts={"count": "30", "ids": " ".join(ids)}))
+    named = listed.splitlines()[1].removeprefix("Also ").split()
+    assert named == [*ids[: len(named) - 1], f"+{30 - len(named)}"]
+    assert (len(named) > 10, segments(listed)) == (True, SEGMENTS)
+    few = text_of(message(sms.address, facts={"count": "2", "ids": ids[0]}))
+    assert f"\nAlso {ids[0]}\n" in few
+    assert "each" not in few
     assert "Press 1 to take all 12." in script(message(sms.address, facts={"count": "12"}), KEYS)
 
 

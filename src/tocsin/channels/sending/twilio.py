@@ -102,9 +102,14 @@ class Twilio:
         self._posting.close()
 
 
-def all_of(message: Message) -> str:
-    """What an answer to the message is about: "it", or all that went out in it."""
-    return f"all {message.facts['count']}" if "count" in message.facts else "it"
+def all_of(count: int) -> str:
+    """What an answer to a message is about: "it", or all that went out in it."""
+    return f"all {count}" if count > 1 else "it"
+
+
+def count_of(message: Message) -> int:
+    """How many incidents a message is about."""
+    return int(message.facts.get("count", "1"))
 
 
 def word_of(fields: Mapping[str, str]) -> Word | None:
