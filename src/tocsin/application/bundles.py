@@ -19,6 +19,7 @@ from tocsin.application.records import Crowd, Lease, Page, PageState, Waiting
 from tocsin.domain.procedures import Bundles
 from tocsin.domain.react import Topic
 
+_DID_NOT_ARRIVE = {PageState.FAILED, PageState.EXHAUSTED}
 CARRIED_AT_MOST = 5_000
 """Pages in one message; what is left goes with the next."""
 
@@ -104,6 +105,23 @@ def wanted(transaction: Transaction, page: Page, now: datetime, lease_until: dat
     if left and left[0].id != page.id:
         transaction.crowds.carry(left)
     return left
+
+
+def keep(pages: Sequence[Page], lease_until: datetime, transaction: Transaction) -> None:
+    """Begin the leases of claimed pages anew."""
+    transaction.crowds.keep(pages, lease_until)
+
+
+def bad_news(transaction: Transaction, pages: Sequence[Page], provider_id: str) -> str:
+    """Why a message that carried these pages did not arrive, if its provider has said so of its leader; else "".
+
+    The leader is the first of them that was still wanted when it was sent.
+    """
+    known = (transaction.pages.get(page.id) for page in pages)
+    leader = next((page for page in known if page is not None and page.state is not PageState.SUPERSEDED), None)
+    if leader is None or not provider_id or leader.provider_id != provider_id:
+        return ""
+    return (leader.error or "It did not arrive.") if leader.state in _DID_NOT_ARRIVE else ""
 
 
 def worth_telling(pages: Sequence[Page]) -> list[Page]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from tocsin.application import bundles, callbacks, canary
 from tocsin.application.app import Application
@@ -280,7 +281,7 @@ def _settle_all(app: Application, page: Page, receipt: Receipt | None, failure: 
     outcomes = app.database.transact(work)
     while later:
         if failure is not None:  # what it leads to takes its time; no incident is held, so nobody waits in a circle
-            app.database.transact(lambda tx: tx.crowds.keep(later, app.database.now() + LEASE))
+            app.database.transact(partial(bundles.keep, later, app.database.now() + LEASE))
         some, later = later[:SETTLED_AT_ONCE], later[SETTLED_AT_ONCE:]
         app.database.transact(work)
     if left and receipt is not None and not receipt.delivered:
@@ -291,23 +292,18 @@ def _settle_all(app: Application, page: Page, receipt: Receipt | None, failure: 
 def _share_fate(app: Application, pages: tuple[Page, ...], provider_id: str) -> None:
     """Bad news that came before we had recorded what a message carried counts for all of it: each is tried again."""
 
-    def told(transaction: Transaction) -> Page | None:
-        each = (transaction.pages.get(page.id) for page in pages)
-        leader = next((it for it in each if it is not None and it.state is not PageState.SUPERSEDED), None)
-        ours = leader is not None and provider_id and leader.provider_id == provider_id
-        return leader if ours and leader.state in {PageState.FAILED, PageState.EXHAUSTED} else None
-
     def work(transaction: Transaction) -> None:
-        for page in sorted(some, key=lambda it: it.incident_id):
-            incident, current = _incident(transaction, page), transaction.pages.get(page.id)
-            if current is None or current.state is not PageState.ACCEPTED or current.provider_id != provider_id:
-                continue
-            transaction.receipts.came(current, PageState.FAILED, app.database.now(), leader.error)
-            if incident is not None:
-                _fall_back(app, transaction, incident, current, last=False)
+        current = (transaction.pages.get(page.id) for page in some)
+        sent = [page for page in current if page is not None and page.provider_id == provider_id]
+        for page in sorted(sent, key=lambda it: it.incident_id):
+            incident, last = _incident(transaction, page), page.attempt > len(RETRIES)
+            state = PageState.EXHAUSTED if last else PageState.FAILED
+            came = transaction.receipts.came(page, state, app.database.now(), news)
+            if came and incident is not None:
+                _fall_back(app, transaction, incident, page, last=last)
 
-    leader = app.database.read(told)
-    for start in range(0, len(pages) if leader else 0, SETTLED_AT_ONCE):
+    news = app.database.read(lambda tx: bundles.bad_news(tx, pages, provider_id))
+    for start in range(0, len(pages) if news else 0, SETTLED_AT_ONCE):
         some = pages[start : start + SETTLED_AT_ONCE]
         app.database.transact(work)
 

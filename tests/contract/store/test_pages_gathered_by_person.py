@@ -108,6 +108,14 @@ def test_a_lease_that_ran_out_is_taken_again_and_carried_anew(database):
     assert database.transact(lambda tx: tx.crowds.keep(old, later(99))) == []
 
 
+def test_a_lease_that_ran_out_is_not_held_and_its_page_says_so(database):
+    plan(database, page(1), page(2, send_at=later(5)))
+    [mine] = take(database)
+    assert hold(database, 12, 60) == 1, "what was never claimed waits"
+    assert first(database, 12) == Waiting(mine.id, "ana", 1, Topic.PAGE, 1, again=True)
+    assert [it.id for it in take(database, 12, "n2")] == ["pg-1", "pg-2"]
+
+
 def test_one_page_is_taken_by_itself(database):
     plan(database, page(1, topic=Topic.TEST), page(2))
     assert [it.id for it in database.transact(lambda tx: tx.crowds.take_one("pg-1", lease()))] == ["pg-1"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.store.making import START, declare, later, page, settled
+from tests.contract.store.reaching import spoil
 from tocsin.application.records import Lease, PageState
+from tocsin.domain.incident import FOLD_VERSION
 from tocsin.domain.react import Topic
 
 
@@ -62,6 +64,14 @@ def test_silence_is_noticed_in_the_order_in_which_it_began_and_once(database):
     for each in found:
         assert database.transact(lambda tx, each=each: tx.receipts.no_longer_awaited(each))
     assert [each.id for each in database.read(lambda tx: tx.receipts.overdue(later(60), 2))] == ["pg-1"]
+
+
+def test_word_of_what_a_newer_release_folded_is_awaited_by_that_alone(database):
+    taken = accepted(database, 1)
+    database.transact(lambda tx: tx.receipts.expect(taken, later(20)))
+    spoil(database, "UPDATE incidents SET fold_version = ?", FOLD_VERSION + 1)
+    assert database.read(lambda tx: tx.receipts.next_at()) is None
+    assert database.read(lambda tx: tx.receipts.overdue(later(60), 9)) == []
 
 
 def test_what_went_out_in_one_message_is_found_by_the_page_that_led_it(database):

@@ -15,6 +15,7 @@ from tocsin.application.moves import Level
 from tocsin.application.ports import ChannelError
 from tocsin.application.records import Crowd, PageState
 from tocsin.db.crowd_rows import CrowdRows
+from tocsin.db.incident_rows import IncidentRows
 from tocsin.domain.procedures import Bundles
 from tocsin.domain.severity import Severity
 
@@ -246,6 +247,44 @@ def test_a_node_that_dies_with_a_bundle_leaves_all_of_it_to_the_next(world):
     world.clock.forward(0.1)
     [page] = delivery.claim(world.node("n2"), "email", 9)
     assert len(page.company) == 2
+
+
+def test_what_a_dead_node_had_goes_at_once_in_a_flood_too_and_with_what_waits(world):
+    flood(world, 9)
+    world.send_due()
+    world.clock.forward(58)
+    flood(world, 3, severity="warning", name="Mild")
+    flood(world, 1, name="Lost")
+    world.clock.forward(2.5)
+    [lost] = delivery.claim(world.app, "email", 9)
+    assert len(lost.company) == 3
+    world.spoil("UPDATE pages SET sent_at = ? WHERE state = 'accepted'", int(world.clock.at.timestamp() * 1e6))
+    world.clock.forward(10)
+    flood(world, 2, name="More")
+    [again] = delivery.claim(world.node("n2"), "email", 9)
+    assert (again.id, again.fence, len(again.company)) == (lost.id, 2, 5)
+
+
+def noting(steps, name, real):
+    def noted(rows, *asked):
+        steps.append(name)
+        return real(rows, *asked)
+
+    return noted
+
+
+def test_incidents_are_locked_before_pages_and_none_that_is_not_told_in_full(world, monkeypatch):
+    flood(world, IN_FULL + 5)
+    [page] = delivery.claim(world.app, "email", 9)
+    for each in (page, *page.company[: IN_FULL - 1]):
+        world.does("ana", "acknowledge", incident=each.incident_id)
+    steps = []
+    for rows, name in ((IncidentRows, "load"), (CrowdRows, "keep")):
+        monkeypatch.setattr(rows, name, noting(steps, name, getattr(rows, name)))
+    message = delivery.prepare(world.app, page)
+    assert steps == ["load"] * IN_FULL + ["keep"]
+    assert len(message.carries) == 5
+    assert all(each.incident_id in message.text for each in page.company[IN_FULL - 1 :])
 
 
 def test_posts_are_gathered_apart_from_pages(world):

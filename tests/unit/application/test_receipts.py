@@ -15,8 +15,11 @@ from tocsin.application.callbacks import REMEMBERED
 from tocsin.application.ports import Outcome, Word
 from tocsin.application.receipts import carried_with
 from tocsin.application.records import PageState
+from tocsin.application.set_aside import SET_ASIDE
+from tocsin.db.page_rows import PageRows
+from tocsin.db.receipt_rows import ReceiptRows
 from tocsin.domain import events as ev
-from tocsin.domain.errors import NotFoundError
+from tocsin.domain.errors import HeldError, NotFoundError
 from tocsin.domain.react import Topic
 from tocsin.domain.severity import Severity
 
@@ -283,6 +286,158 @@ def test_word_of_a_page_that_was_forgotten_is_of_nothing_else(night):
     page, _joined = resent_in_company(night)
     gone = replace(page, id="pg-forgotten")
     assert night.database.read(lambda tx: carried_with(tx, gone, "SM1", "a call")) == []
+
+
+def gathered(night, count=5):
+    """Text messages to somebody who has no other way, claimed as one."""
+    night.team(reachable("bo", "sms"))
+    for number in range(count):
+        night.ingest(signal(f"Disk{number}", severity="critical"))
+    night.clock.at += timedelta(seconds=61)
+    [page] = [it for it in delivery.claim(night.app, "sms", 9) if it.person == "bo"]
+    assert len(page.company) == count - 1
+    return page
+
+
+def attempts(night, number):
+    found = [page for each in night.incidents() for page in night.pages(each.id)]
+    return [page.state for page in found if page.channel == "sms" and page.attempt == number]
+
+
+def refuse(night, message, provider_id="SM1"):
+    receipts.hear(night.app, message.page_id, Word(provider_id, Outcome.FAILED, "It did not arrive."), "early")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_bad_news_that_comes_before_a_message_is_recorded_is_of_all_that_it_carried(night, answered):
+    page = gathered(night)
+    if answered:  # then another page leads it
+        night.does("cem", "acknowledge", incident=page.incident_id)
+    night.sms.meanwhile = lambda message: refuse(night, message)
+    delivery.deliver(night.app, night.channels, page)
+    assert attempts(night, 1).count(PageState.FAILED) == 5 - answered
+    assert attempts(night, 2) == [PageState.PLANNED] * (5 - answered)
+
+
+def test_bad_news_of_a_message_that_was_tried_for_the_last_time_is_the_last(night, monkeypatch):
+    page = gathered(night)
+    monkeypatch.setattr(delivery, "RETRIES", ())
+    monkeypatch.setattr(receipts, "RETRIES", ())
+    night.sms.meanwhile = lambda message: refuse(night, message)
+    delivery.deliver(night.app, night.channels, page)
+    assert attempts(night, 1) == [PageState.EXHAUSTED] * 5
+
+
+def test_bad_news_of_another_message_is_not_of_what_this_one_carried(night):
+    page = gathered(night)
+    night.sms.meanwhile = lambda message: refuse(night, message, "SM-of-a-dead-node")
+    delivery.deliver(night.app, night.channels, page)
+    assert attempts(night, 1).count(PageState.ACCEPTED) == 4
+
+
+@pytest.mark.parametrize("after", [2, 3])
+def test_bad_news_that_comes_while_a_large_message_is_recorded_is_of_all_that_it_carried(night, monkeypatch, after):
+    page = gathered(night)
+    monkeypatch.setattr(delivery, "SETTLED_AT_ONCE", 2)
+    transact, done = night.database.transact, []
+
+    def counted(work):
+        result = transact(work)
+        done.append(work)
+        if len(done) == after:  # the first is what prepares it
+            refuse(night, page_sent(night))
+        return result
+
+    monkeypatch.setattr(night.database, "transact", counted)
+    delivery.deliver(night.app, night.channels, page)
+    assert attempts(night, 1) == [PageState.FAILED] * 5
+    assert attempts(night, 2) == [PageState.PLANNED] * 5
+
+
+def page_sent(night):
+    [message] = night.sms.sent
+    return message
+
+
+def test_bad_news_is_also_of_what_is_recorded_while_it_is_heard(night, monkeypatch):
+    page = gathered(night)
+    message = delivery.prepare(night.app, page)
+    sent = delivery.send(night.app, night.channels, page, message)
+    transact = night.database.transact
+
+    def recorded_first(work):
+        monkeypatch.undo()
+        delivery.record(night.app, page, *sent)
+        return transact(work)
+
+    monkeypatch.setattr(night.database, "transact", recorded_first)
+    refuse(night, message)
+    assert attempts(night, 1) == [PageState.FAILED] * 5
+
+
+def silent(night):
+    """Two incidents about whose calls there is no word."""
+    for name in ("Held", "Free"):
+        night.ingest(signal(name, severity="critical"))
+        night.send_due()
+        night.clock.at += timedelta(seconds=3)
+        night.send_due()
+    night.clock.at += timedelta(seconds=40)
+    pages = night.database.read(lambda tx: tx.receipts.overdue(night.clock.at, 99))
+    assert len({page.incident_id for page in pages}) == 2
+    return pages
+
+
+def test_silence_about_an_incident_that_somebody_holds_is_noticed_later_and_hides_no_other(night, monkeypatch):
+    pages = silent(night)
+    held, look, asked = pages[0].incident_id, PageRows.get, []
+
+    def get(rows, page_id):
+        page = look(rows, page_id)
+        if page is None or page.incident_id == held:
+            asked.append(page_id)
+            raise HeldError("A frozen node holds it.")
+        return page
+
+    again = [replace(pages[0], id="pg-of-the-same"), *pages]
+    monkeypatch.setattr(PageRows, "get", get)
+    count = sum(page.incident_id != held for page in pages)
+    assert night.database.transact(lambda tx: receipts._overdue(night.app, tx, again)) == count
+    assert len(asked) == 1, "nobody waits for it twice"
+    assert receipts.overdue(night.app) == 0
+    monkeypatch.undo()
+    assert receipts.overdue(night.app) == len(pages) - count
+
+
+def test_silence_about_what_cannot_be_changed_is_set_aside_and_hides_no_other(night):
+    pages = silent(night)
+    broken = pages[0].incident_id
+    night.spoil(
+        f"CREATE TRIGGER broken BEFORE UPDATE OF wake_at ON pages WHEN old.incident_id = '{broken}' "
+        "BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    )
+    assert receipts.overdue(night.app) == len(pages)
+    assert receipts.overdue(night.app) == 0
+    assert any("keep their time" in warning for warning in SET_ASIDE.warnings())
+    SET_ASIDE.forget()
+
+
+def test_silence_about_what_another_release_folded_takes_no_turn_of_the_writer(night, monkeypatch):
+    begun(night)
+    night.clock.at += timedelta(seconds=26)
+    night.spoil("UPDATE incidents SET fold_version = fold_version + 1")
+    monkeypatch.setattr(receipts, "_overdue", lambda *_asked: pytest.fail("nothing is to be done"))
+    monkeypatch.setattr(type(night.app.bell), "ring", lambda _bell: pytest.fail("nothing was done"))
+    assert receipts.overdue(night.app) == 0
+
+
+def test_silence_that_another_node_noticed_meanwhile_rings_for_nobody(night, monkeypatch):
+    begun(night)
+    night.clock.at += timedelta(seconds=26)
+    monkeypatch.setattr(ReceiptRows, "overdue", lambda *_asked: [])
+    monkeypatch.setattr(receipts, "_overdue", lambda *_asked: pytest.fail("nothing is to be done"))
+    monkeypatch.setattr(type(night.app.bell), "ring", lambda _bell: pytest.fail("nothing was done"))
+    assert receipts.overdue(night.app) == 0
 
 
 def test_who_can_only_be_called_is_told_nothing_quietly(night):
