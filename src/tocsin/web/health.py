@@ -75,7 +75,7 @@ class Health:
             if not facts.pop("ready"):
                 reasons.append(f"The engine is {facts['engine_lag_seconds']} s behind: what is due is not being sent.")
         status = 503 if reasons else 200
-        said = {"reasons": reasons, "warnings": [*self._warnings(), *self._app.providers.warnings()]}
+        said = {"reasons": reasons, "warnings": list(self._warnings())}
         flights = self._app.flights
         said["warnings"] += [*([] if flights.late else flights.troubles()), *flights.warnings(), *notes(self._app)]
         return json_answer({"status": "not ready" if reasons else "ready", **said, **facts}, status)

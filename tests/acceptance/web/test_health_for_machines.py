@@ -111,6 +111,14 @@ def test_an_admin_is_shown_the_first_fault_and_others_are_not(warned):
     assert shown not in warned.client.get("/").text
 
 
+def test_a_provider_that_refuses_everything_for_good_is_a_warning_and_holds_nothing_back(house):
+    for _ in range(3):
+        house.app.providers.note("sms", lambda it: it.refused_for_good(0.0, Leave.SEND, "401: Authenticate"))
+    [warning] = house.client.get("/readyz").json()["warnings"]
+    assert warning.startswith("sms has refused for good all of the last 3 messages")
+    assert 'tocsin_provider_held_back{provider="sms"} 0.0' in house.client.get("/metrics").text.splitlines()
+
+
 def test_a_provider_that_hangs_is_a_warning_and_a_figure(house):
     for _ in range(3):
         house.app.providers.note(
