@@ -207,6 +207,14 @@ def test_an_incident_that_cannot_be_read_takes_no_other_of_its_message_with_it(n
     assert hint(night.app, NUMBERS["bo"], "reply 1", wrong=False) is None
 
 
+def test_several_rounds_of_one_incident_are_one_to_answer(night):
+    page, [first, second] = bundled(night, 2)
+    night.spoil("UPDATE pages SET incident_id = ?, round = 0 WHERE carried_by = ?", first, page.id)
+    assert asked_about(night.app, page) == 1
+    assert told(night.answers(page, by="sms"), Said.TAKE).startswith(f"You have {first}: ")
+    assert holders(night) == {first: "bo", second: ""}
+
+
 def test_an_answer_that_meets_a_row_somebody_holds_is_heard_when_it_comes_again(night, monkeypatch):
     page = called(night)
 
