@@ -248,7 +248,7 @@ class Crowds(Protocol):
         ...
 
     def hold(self, person: str, channel: str, at: datetime, until: datetime, *, lanes: range) -> int:
-        """Let what is due in these lanes wait; how many there were."""
+        """Let what is due in these lanes and was not claimed yet wait; how many there were."""
         ...
 
     def keep(self, pages: Sequence[Page], lease_until: datetime) -> list[Page]:

@@ -363,14 +363,15 @@ def test_bad_news_is_also_of_what_is_recorded_while_it_is_heard(night, monkeypat
     page = gathered(night)
     message = delivery.prepare(night.app, page)
     sent = delivery.send(night.app, night.channels, page, message)
-    transact = night.database.transact
+    hear_some = receipts._hear_some
 
-    def recorded_first(work):
+    def recorded_first(app, pages, word):
         monkeypatch.undo()
+        assert pages == [], "nothing is recorded yet"
         delivery.record(night.app, page, *sent)
-        return transact(work)
+        hear_some(app, pages, word)
 
-    monkeypatch.setattr(night.database, "transact", recorded_first)
+    monkeypatch.setattr(receipts, "_hear_some", recorded_first)
     refuse(night, message)
     assert attempts(night, 1) == [PageState.FAILED] * 5
 
