@@ -109,7 +109,12 @@ def _finish(arguments: list[str], limit_s: float, log: Path) -> tuple[int | None
     """Exit code, None when its time was up; and the JSON objects it printed."""
     with tempfile.TemporaryFile("w+") as output, log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments], cwd=ROOT, stdout=output, stderr=errors, start_new_session=True
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509 - there is no other thread here
         )
         code: int | None = None
         try:
@@ -121,6 +126,11 @@ def _finish(arguments: list[str], limit_s: float, log: Path) -> tuple[int | None
             raise
         output.seek(0)
         return code, list(_objects(output.read()))
+
+
+def _hear_interrupts() -> None:
+    """What a shell runs in the background ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
