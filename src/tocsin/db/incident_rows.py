@@ -19,6 +19,7 @@ from tocsin.db.codec import (
     encode_state,
     link_hash,
     micros,
+    optional_instant,
     optional_micros,
 )
 from tocsin.db.sql import Row, Sql, insert_all, marks
@@ -241,6 +242,13 @@ class IncidentRows:
     def head(self, incident_id: str) -> tuple[int, bytes]:
         rows = self._sql.all("SELECT head_seq, head_hash FROM incidents WHERE id = ?", (incident_id,))
         return rows[0][0], bytes(rows[0][1])
+
+    def newest_end(self) -> datetime | None:
+        """When the incident that ended last did; one of garbage, or of more than a year, does not count."""
+        [(ended,)] = self._sql.all(
+            "SELECT max(resolved_at) FROM incidents WHERE resolved_at - declared_at BETWEEN 0 AND 31536000000000"
+        )
+        return optional_instant(ended)
 
     def next_tick_at(self) -> int | None:
         """The earliest armed timer, in microseconds."""

@@ -215,6 +215,14 @@ class PageRows:
     def next_at(self) -> datetime | None:
         return optional_instant(self._sql.all("SELECT min(wake_at) FROM pages WHERE wake_at IS NOT NULL")[0][0])
 
+    def newest_claim(self) -> datetime | None:
+        """When the page was claimed whose lease began last, of those that have no result."""
+        [(claimed,)] = self._sql.all(
+            "SELECT max(sent_at) FROM pages WHERE wake_at IS NOT NULL AND state = 'sending' "
+            "AND wake_at - sent_at BETWEEN 0 AND 3600000000"  # garbage must not set the clock
+        )
+        return optional_instant(claimed)
+
     def mend(self, before: datetime) -> int:
         return self._sql.run(
             "UPDATE pages SET lane = 0 WHERE wake_at <= ? AND lane NOT IN (0, 1, 2, 3, 4)", (micros(before),)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tocsin.db.account_rows import AccountRows
 from tocsin.db.alert_rows import AlertRows
-from tocsin.db.codec import optional_instant
+from tocsin.db.codec import LAST, optional_instant
 from tocsin.db.crowd_rows import CrowdRows
 from tocsin.db.incident_rows import IncidentRows
 from tocsin.db.page_rows import PageRows
@@ -59,8 +59,8 @@ class SqlTransaction:
         return optional_instant(self.incidents.next_tick_at())
 
     def newest_event_at(self) -> datetime | None:
-        """When the newest event happened, as near as the incidents tell."""
-        newest = self.incidents.page_of("", "", 1)
-        return max(
-            (incident.updated_at for incident in (*newest, *self.incidents.page_of("open", "", 50))), default=None
-        )
+        """When the newest event happened, or a page that still waits was claimed, as near as the rows tell."""
+        listed = (*self.incidents.page_of("", "", 1), *self.incidents.page_of("open", "", 50))
+        ended, claimed = self.incidents.newest_end(), self.pages.newest_claim()
+        instants = (*(incident.updated_at for incident in listed), ended, claimed)
+        return max((at for at in instants if at is not None and at < LAST), default=None)

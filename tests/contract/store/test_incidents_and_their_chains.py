@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.contract.store.making import START, act, declare, later, note, resolve
+from tests.contract.store.making import START, act, declare, later, note, page, resolve
 from tests.contract.store.reaching import spoil
 from tocsin.application.views import GENESIS, verify
 from tocsin.domain import commands as cmd
@@ -280,6 +280,35 @@ def test_the_newest_event_is_that_of_whatever_moved_last(database):
 
     database.transact(work)
     assert database.read(lambda tx: tx.newest_event_at()) == later(9)
+
+
+def test_the_newest_event_may_be_the_end_of_an_incident_that_is_not_the_newest(database):
+    def work(tx):
+        first = declare(tx, "INC-1")
+        declare(tx, "INC-2", at=later(5))
+        resolve(tx, first, later(9))
+
+    database.transact(work)
+    assert database.read(lambda tx: tx.newest_event_at()) == later(9)
+
+
+def test_no_time_begins_before_the_claim_of_a_page_that_still_waits(database):
+    """Else its lease would run out only when the clock, set back meanwhile, has come there again."""
+
+    def work(tx):
+        declare(tx, "INC-1")
+        tx.pages.plan([page("one", send_at=later(1))])
+        tx.pages.claim("email", later(40), "node-1", later(50), 1)
+
+    database.transact(work)
+    assert database.read(lambda tx: tx.newest_event_at()) == later(40)
+
+
+@pytest.mark.parametrize("garbage", [10**18, 10**15])
+def test_garbage_sets_no_clock(database, garbage):
+    database.transact(lambda tx: resolve(tx, declare(tx, "INC-1"), later(3)))
+    spoil(database, "UPDATE incidents SET resolved_at = declared_at + ?", garbage)
+    assert database.read(lambda tx: tx.newest_event_at()) == later(3)
 
 
 def test_a_state_of_an_older_fold_is_folded_anew(database, noted):
